@@ -1,0 +1,1 @@
+"""People, their companies and roles, and how they prove who they are."""

@@ -1,0 +1,168 @@
+"""The doors of `auth/`: each reads a body, calls one service or selector, and answers."""
+
+from typing import Any
+
+from django.db.models import QuerySet
+from django.shortcuts import get_object_or_404
+from drf_spectacular.utils import OpenApiResponse, extend_schema
+from rest_framework import status
+from rest_framework.generics import ListAPIView
+from rest_framework.permissions import AllowAny
+from rest_framework.request import Request
+from rest_framework.response import Response
+from rest_framework.serializers import Serializer
+from rest_framework.views import APIView
+
+from accounts import selectors, services
+from accounts.api import serializers as shapes
+from accounts.authentication import OptionalSessionTokenAuthentication
+from accounts.errors import SessionNeeded
+from accounts.models import Session, User
+from accounts.registry import broker_statuses
+from accounts.tokens import AccessToken
+
+NOTHING = OpenApiResponse(description="Done.")
+
+
+def token_of(request: Request) -> AccessToken:
+    """The caller's access token; raises `SessionNeeded` for a credential of another kind."""
+    if not isinstance(request.auth, AccessToken):
+        raise SessionNeeded
+    return request.auth
+
+
+def _read(serializer: type[Serializer[Any]], request: Request) -> dict[str, Any]:
+    body = serializer(data=request.data)
+    body.is_valid(raise_exception=True)
+    return dict(body.validated_data)
+
+
+def _address(request: Request) -> str | None:
+    return request.META.get("REMOTE_ADDR") or None
+
+
+class PublicView(APIView):
+    """Open to everybody; no credential is looked at, so a stale one does no harm."""
+
+    authentication_classes = []
+    permission_classes = [AllowAny]
+
+
+class RegisterView(PublicView):
+    @extend_schema(
+        operation_id="auth_register", request=shapes.RegisterSerializer, responses={201: shapes.UserSerializer}
+    )
+    def post(self, request: Request) -> Response:
+        """Make an account."""
+        user = services.register_user(**_read(shapes.RegisterSerializer, request))
+        return Response(shapes.UserSerializer(user).data, status=status.HTTP_201_CREATED)
+
+
+class LoginView(PublicView):
+    @extend_schema(operation_id="auth_login", request=shapes.LoginSerializer, responses=shapes.TokenPairSerializer)
+    def post(self, request: Request) -> Response:
+        """Sign in by email address or username."""
+        pair = services.sign_in(
+            **_read(shapes.LoginSerializer, request),
+            user_agent=request.headers.get("User-Agent", ""),
+            address=_address(request),
+        )
+        return _tokens(pair)
+
+
+class RefreshView(PublicView):
+    @extend_schema(operation_id="auth_refresh", request=shapes.RefreshSerializer, responses=shapes.TokenPairSerializer)
+    def post(self, request: Request) -> Response:
+        """Exchange a refresh token for a new pair; showing a used one again ends the session."""
+        return _tokens(services.refresh(**_read(shapes.RefreshSerializer, request)))
+
+
+def _tokens(pair: Any) -> Response:
+    return Response(shapes.TokenPairSerializer(pair).data, headers={"Cache-Control": "no-store"})
+
+
+class LogoutView(APIView):
+    @extend_schema(operation_id="auth_logout", request=None, responses={204: NOTHING})
+    def post(self, request: Request) -> Response:
+        """End the session: its tokens are refused from now on and its sockets close."""
+        services.sign_out(session=token_of(request).session)
+        return Response(status=status.HTTP_204_NO_CONTENT)
+
+
+class MeView(APIView):
+    @extend_schema(operation_id="auth_me", responses=shapes.UserSerializer)
+    def get(self, request: Request) -> Response:
+        """The caller's own account."""
+        return Response(shapes.UserSerializer(_user(request)).data)
+
+    @extend_schema(operation_id="auth_me_update", request=shapes.ProfileSerializer, responses=shapes.UserSerializer)
+    def patch(self, request: Request) -> Response:
+        """Change one's own names."""
+        user = services.update_profile(user=_user(request), **_read(shapes.ProfileSerializer, request))
+        return Response(shapes.UserSerializer(user).data)
+
+
+def _user(request: Request) -> User:
+    assert isinstance(request.user, User)  # noqa: S101  the view's permission has let nobody else in
+    return request.user
+
+
+class PasswordChangeView(APIView):
+    @extend_schema(
+        operation_id="auth_password_change",
+        request=shapes.PasswordChangeSerializer,
+        responses=shapes.TokenPairSerializer,
+    )
+    def post(self, request: Request) -> Response:
+        """Change one's own password: every other session ends, and this one goes on with the new tokens."""
+        body = _read(shapes.PasswordChangeSerializer, request)
+        pair = services.change_password(session=token_of(request).session, address=_address(request), **body)
+        return _tokens(pair)
+
+
+class TicketView(APIView):
+    @extend_schema(operation_id="auth_ws_ticket", request=None, responses=shapes.TicketSerializer)
+    def post(self, request: Request) -> Response:
+        """A ticket that opens one socket, within seconds."""
+        ticket = services.issue_ticket(token=token_of(request))
+        body = {"ticket": ticket, "expires_in": services.TICKET_LIFETIME}
+        return Response(shapes.TicketSerializer(body).data)
+
+
+class StatusView(APIView):
+    authentication_classes = [OptionalSessionTokenAuthentication]
+    permission_classes = [AllowAny]
+
+    @extend_schema(operation_id="auth_status", responses=shapes.AuthStatusSerializer)
+    def get(self, request: Request) -> Response:
+        """Whether the caller is signed in, as whom, and how their broker connections stand."""
+        user = request.user if isinstance(request.user, User) else None
+        brokers = broker_statuses(user) if user else []
+        body = {"authenticated": user is not None, "user": user, "brokers": brokers}
+        return Response(shapes.AuthStatusSerializer(body).data)
+
+
+@extend_schema(operation_id="auth_sessions")
+class SessionsView(ListAPIView[Session]):
+    """Where the caller is signed in."""
+
+    serializer_class = shapes.SessionSerializer
+    queryset = Session.objects.none()
+    filter_backends = []
+
+    def get_queryset(self) -> QuerySet[Session]:
+        return selectors.open_sessions(_user(self.request))
+
+    def get_serializer_context(self) -> dict[str, Any]:
+        token = self.request.auth
+        current = token.session.pk if isinstance(token, AccessToken) else None
+        return {**super().get_serializer_context(), "current": current}
+
+
+class SessionView(APIView):
+    @extend_schema(operation_id="auth_sessions_delete", responses={204: NOTHING})
+    def delete(self, request: Request, session_id: str) -> Response:
+        """Sign one of the caller's sessions out."""
+        session = get_object_or_404(selectors.open_sessions(_user(request)), pk=session_id)
+        services.sign_out(session=session)
+        return Response(status=status.HTTP_204_NO_CONTENT)

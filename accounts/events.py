@@ -1,0 +1,31 @@
+"""What happens to people and their sessions."""
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+from kernel.events import Event
+
+
+@dataclass(frozen=True)
+class UserRegistered(Event):
+    """Somebody has an account now."""
+
+    durable: ClassVar[bool] = True
+    user_id: int
+
+
+@dataclass(frozen=True)
+class UserChanged(Event):
+    """Somebody's role, company or permission to sign in has changed."""
+
+    durable: ClassVar[bool] = True
+    user_id: int
+
+
+@dataclass(frozen=True)
+class SessionRevoked(Event):
+    """One sign-in has ended before its time: signed out, its refresh token used twice, its owner shut out."""
+
+    durable: ClassVar[bool] = True
+    session_id: str
+    user_id: int

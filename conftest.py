@@ -1,0 +1,66 @@
+"""What every test may use: people, their clients, and a clean hub and cache."""
+
+import os
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import pytest
+from django.conf import settings
+from django.core.cache import cache
+from redis import Redis
+from rest_framework.test import APIClient
+
+from accounts.models import User
+from accounts.services import register_user
+
+NAMESPACE = f"test-{os.environ.get('PYTEST_XDIST_WORKER', 'main')}"
+
+
+def pytest_configure() -> None:
+    """Tests that run side by side share one Redis and must not hear each other."""
+    if settings.ENV.redis_url:
+        settings.CACHES["default"]["KEY_PREFIX"] = NAMESPACE
+        settings.CHANNEL_LAYERS["default"]["CONFIG"]["prefix"] = NAMESPACE
+
+
+@pytest.fixture(autouse=True)
+def _fast_passwords(settings: Any) -> None:
+    """The real hasher is slow on purpose; tests of it ask for it by name."""
+    settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
+
+
+@pytest.fixture(autouse=True)
+def _clean_cache() -> Iterator[None]:
+    yield
+    if settings.ENV.redis_url:
+        # Only this worker's own keys: another one may be in the middle of its test.
+        with Redis.from_url(settings.ENV.redis_url) as redis:
+            for key in redis.scan_iter(f"{NAMESPACE}:*"):
+                redis.delete(key)
+    else:
+        cache.clear()
+
+
+@pytest.fixture
+def person(db: None) -> Callable[..., User]:
+    """A maker of people: `person("ann", role="operator")`."""
+
+    def make(username: str = "ann", **fields: Any) -> User:
+        fields.setdefault("email", f"{username}@example.com")
+        fields.setdefault("password", "correct horse battery")
+        return register_user(username=username, **fields)
+
+    return make
+
+
+@pytest.fixture
+def client_of() -> Callable[[Any], APIClient]:
+    """A maker of API clients: `client_of(user)` is signed in as `user`, `client_of(None)` is a stranger."""
+
+    def make(user: Any = None) -> APIClient:
+        client = APIClient()
+        if user is not None:
+            client.force_authenticate(user)
+        return client
+
+    return make

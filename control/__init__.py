@@ -1,0 +1,1 @@
+"""The panel from which the running system is watched and steered."""

@@ -1,0 +1,1 @@
+"""Market data: instruments, bars, their providers, and everything that is drawn from them."""

@@ -1,0 +1,147 @@
+"""The datafeed for charting clients: configuration, search, symbols, bars, quotes, health."""
+
+from typing import Any
+
+from drf_spectacular.types import OpenApiTypes
+from drf_spectacular.utils import OpenApiParameter, extend_schema
+from rest_framework.request import Request
+from rest_framework.response import Response
+from rest_framework.views import APIView
+
+from datafeed.api import serializers, shapes
+from datafeed.api.parameters import MOST_BARS, BarsQuery, bars_query, spelled
+from datafeed.api.permissions import MayReadMarketData
+from datafeed.bars import FormingBar
+from datafeed.errors import SymbolNotFound, UnknownSymbol
+from datafeed.models import Instrument
+from datafeed.selectors import (
+    check_served,
+    earlier_time,
+    find_instrument,
+    forming_bar,
+    read_bars,
+    search_instruments,
+)
+from datafeed.selectors.health import feed_health
+from datafeed.selectors.quotes import quotes_of
+from kernel.api.pagination import whole_number
+from kernel.errors import Invalid
+
+MOST_RESULTS, USUAL_RESULTS = 1_000, 50
+MILLISECONDS = 1_000
+
+
+def _query(name: str, description: str, *, whole: bool = False, required: bool = False) -> OpenApiParameter:
+    kind = OpenApiTypes.INT64 if whole else OpenApiTypes.STR
+    return OpenApiParameter(name, kind, OpenApiParameter.QUERY, required=required, description=description)
+
+
+class MarketDataView(APIView):
+    permission_classes = [MayReadMarketData]
+
+
+class ConfigView(MarketDataView):
+    @extend_schema(operation_id="datafeed_config", responses=serializers.ConfigSerializer)
+    def get(self, request: Request) -> Response:
+        """What the datafeed serves, in the terms of a charting library."""
+        return Response(shapes.config())
+
+
+class SearchView(MarketDataView):
+    @extend_schema(
+        operation_id="datafeed_search",
+        parameters=[
+            _query("user_input", "part of a symbol or name, in any case; may be empty (also `query`)"),
+            _query("exchange", "one exchange; empty for all"),
+            _query("symbol_type", "one type; empty for all"),
+            _query("max_results", f"at most so many, {USUAL_RESULTS} where unsaid", whole=True),
+        ],
+        responses=serializers.SearchResultSerializer(many=True),
+    )
+    def get(self, request: Request) -> Response:
+        """The instruments whose symbol or name holds the text."""
+        text = spelled(request, "user_input", "query")
+        if text is None:
+            raise Invalid.field("user_input", "This parameter is required; it may be empty.")
+        most = whole_number(request, "max_results", default=USUAL_RESULTS, least=1, most=MOST_RESULTS)
+        exchange, kind = (request.query_params.get(name, "") for name in ("exchange", "symbol_type"))
+        found = search_instruments(text.strip(), exchange=exchange, kind=kind)
+        return Response([shapes.search_result(instrument) for instrument in found[:most]])
+
+
+class ResolveView(MarketDataView):
+    @extend_schema(operation_id="datafeed_resolve", responses=serializers.ResolvedSerializer)
+    def get(self, request: Request, symbol: str) -> Response:
+        """What a chart must know of one symbol."""
+        try:
+            instrument = find_instrument(symbol)
+        except UnknownSymbol:
+            raise SymbolNotFound from None
+        return Response(shapes.resolved(instrument))
+
+
+class BarsView(MarketDataView):
+    @extend_schema(
+        operation_id="datafeed_bars",
+        parameters=[
+            _query("symbol", "a symbol, in any case", required=True),
+            _query("resolution", "one of the symbol's resolutions; `D` is `1D`", required=True),
+            _query("from_time", "inclusive; epoch seconds, or milliseconds (also `from`)", whole=True),
+            _query("to_time", "exclusive; epoch seconds, or milliseconds (also `to`)", whole=True),
+            _query(
+                "count_back", "so many bars before `to_time`, whatever `from_time` says (also `countback`)", whole=True
+            ),
+        ],
+        responses=serializers.BarsSerializer,
+    )
+    def get(self, request: Request) -> Response:
+        """Bars in ascending order, the one that is still forming included; at most 5,000, the oldest left out."""
+        query = bars_query(request)
+        instrument = find_instrument(query.symbol)
+        resolution = check_served(instrument, query.resolution)
+        bars = _bars(instrument, resolution, query)
+        answer: dict[str, Any] = {"bars": [_shape(bar) for bar in bars], "no_data": not bars}
+        if not bars and query.count is None:
+            earlier = earlier_time(instrument, resolution, min(query.since, query.until))
+            if earlier is not None:
+                answer["next_time"] = earlier * MILLISECONDS
+        return Response(answer)
+
+
+def _bars(instrument: Instrument, resolution: str, query: BarsQuery) -> list[FormingBar]:
+    most = min(query.count or MOST_BARS, MOST_BARS)
+    since = query.since if query.count is None else None
+    if since is not None and since >= query.until:
+        return []
+    bars = read_bars(instrument, resolution, since=since, until=query.until, last=most).rows()
+    forming = forming_bar(instrument, resolution)
+    if forming is None or forming.opened_at >= query.until or (since is not None and forming.opened_at < since):
+        return bars
+    if bars and bars[-1].opened_at >= forming.opened_at:
+        return bars
+    return [*bars, forming][-most:]
+
+
+def _shape(bar: FormingBar) -> dict[str, Any]:
+    time, *values = bar
+    return {"time": time * MILLISECONDS, **dict(zip(("open", "high", "low", "close", "volume"), values, strict=True))}
+
+
+class QuotesView(MarketDataView):
+    @extend_schema(
+        operation_id="datafeed_quotes",
+        request=serializers.QuotesRequestSerializer,
+        responses=serializers.QuoteSerializer(many=True),
+    )
+    def post(self, request: Request) -> Response:
+        """The present quote of each symbol; an unknown one is an entry with `s: error`."""
+        asked = serializers.QuotesRequestSerializer(data=request.data)
+        asked.is_valid(raise_exception=True)
+        return Response(quotes_of(asked.validated_data["symbols"]))
+
+
+class HealthView(MarketDataView):
+    @extend_schema(operation_id="datafeed_health", responses=serializers.FeedHealthSerializer)
+    def get(self, request: Request) -> Response:
+        """How the feed goes: what it has, what it sends, and what each provider says."""
+        return Response(feed_health())

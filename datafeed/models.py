@@ -1,0 +1,144 @@
+"""Instruments, the series of bars each of them has, and the bars: only closed ones are rows."""
+
+from decimal import Decimal
+from typing import Self
+
+from django.core.exceptions import ValidationError
+from django.core.validators import MinValueValidator, RegexValidator
+from django.db import models
+from django.db.models import F, Q
+
+from datafeed.sessions import Hours
+from kernel.models import ChangedModel, CreatedModel
+from kernel.permissions import OPERATOR, Person, has_role
+
+SYMBOL_PATTERN = r"[A-Z0-9][A-Z0-9._/:&^=-]{0,39}"
+DIGITS, PLACES = 24, 8
+LEAST_STEP = Decimal("0.00000001")
+
+
+class InstrumentType(models.TextChoices):
+    STOCK = "stock"
+    INDEX = "index"
+    FOREX = "forex"
+    CRYPTO = "crypto"
+    FUTURES = "futures"
+    OPTION = "option"
+    FUND = "fund"
+    BOND = "bond"
+    CFD = "cfd"
+    COMMODITY = "commodity"
+    SPOT = "spot"
+    ECONOMIC = "economic"
+
+
+class InstrumentQuerySet(models.QuerySet["Instrument"]):
+    def visible_to(self, user: Person) -> Self:
+        """Active instruments are public facts; operators see the others as well."""
+        return self if has_role(user, OPERATOR) else self.filter(is_active=True)
+
+
+class Instrument(ChangedModel):
+    """What is traded, known by its `symbol`."""
+
+    symbol = models.CharField(
+        max_length=40, unique=True, validators=[RegexValidator(rf"^{SYMBOL_PATTERN}\Z", "Not a symbol.")]
+    )
+    name = models.CharField(max_length=120)
+    exchange = models.CharField(max_length=40)
+    type = models.CharField(max_length=12, choices=InstrumentType.choices, default=InstrumentType.STOCK)
+    currency = models.CharField(
+        max_length=10, default="USD", validators=[RegexValidator(r"^[A-Z0-9]{2,10}\Z", "Not a currency code.")]
+    )
+    price_increment = models.DecimalField(
+        max_digits=DIGITS,
+        decimal_places=PLACES,
+        default=Decimal("0.01"),
+        validators=[MinValueValidator(LEAST_STEP)],
+        help_text="the smallest step of the price",
+    )
+    lot_size = models.DecimalField(
+        max_digits=DIGITS,
+        decimal_places=PLACES,
+        default=Decimal(1),
+        validators=[MinValueValidator(LEAST_STEP)],
+        help_text="the smallest step of a quantity",
+    )
+    session = models.CharField(max_length=200, default="0930-1600", help_text="trading hours, such as 0930-1600")
+    timezone = models.CharField(max_length=60, default="America/New_York", help_text="of the exchange")
+    is_active = models.BooleanField(default=True)
+
+    objects = InstrumentQuerySet.as_manager()
+
+    class Meta:
+        ordering = ["symbol"]
+
+    def __str__(self) -> str:
+        return self.symbol
+
+    def clean(self) -> None:
+        """Refuse trading hours that cannot be read, naming the field."""
+        try:
+            Hours(self.session, self.timezone).check()
+        except ValueError as error:
+            field = "timezone" if "time zone" in str(error) else "session"
+            raise ValidationError({field: str(error)}) from None
+
+
+class SeriesQuerySet(models.QuerySet["Series"]):
+    def visible_to(self, user: Person) -> Self:
+        return self.filter(instrument__in=Instrument.objects.visible_to(user))
+
+
+class Series(CreatedModel):
+    """The recorded bars of an instrument in one base resolution, which belong to one provider."""
+
+    instrument = models.ForeignKey(Instrument, on_delete=models.CASCADE, related_name="series")
+    resolution = models.CharField(max_length=8, help_text="the base resolution; others are built from it")
+    provider = models.CharField(max_length=40, help_text="who gives these bars")
+
+    objects = SeriesQuerySet.as_manager()
+
+    class Meta:
+        ordering = ["instrument__symbol", "resolution"]
+        verbose_name_plural = "series"
+        constraints = [models.UniqueConstraint(fields=["instrument", "resolution"], name="one_series_for_one_base")]
+
+    def __str__(self) -> str:
+        return f"{self.instrument.symbol} {self.resolution} ({self.provider})"
+
+
+class BarQuerySet(models.QuerySet["Bar"]):
+    def visible_to(self, user: Person) -> Self:
+        return self.filter(series__in=Series.objects.visible_to(user))
+
+
+class Bar(models.Model):
+    """A closed bar of a series; it never changes."""
+
+    # A series with bars is not deleted by accident, nor is its instrument.
+    series = models.ForeignKey(Series, on_delete=models.PROTECT, related_name="bars", db_index=False)
+    opened_at = models.BigIntegerField(help_text="epoch seconds UTC; 00:00 UTC of the trading day from 1D upwards")
+    open = models.DecimalField(max_digits=DIGITS, decimal_places=PLACES)
+    high = models.DecimalField(max_digits=DIGITS, decimal_places=PLACES)
+    low = models.DecimalField(max_digits=DIGITS, decimal_places=PLACES)
+    close = models.DecimalField(max_digits=DIGITS, decimal_places=PLACES)
+    volume = models.DecimalField(max_digits=DIGITS, decimal_places=PLACES, default=Decimal(0))
+
+    objects = BarQuerySet.as_manager()
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(fields=["series", "opened_at"], name="one_bar_for_one_time"),
+            models.CheckConstraint(
+                condition=Q(low__lte=F("open"))
+                & Q(low__lte=F("close"))
+                & Q(high__gte=F("open"))
+                & Q(high__gte=F("close"))
+                & Q(volume__gte=0),
+                name="bar_is_consistent",
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.series_id} {self.opened_at}"

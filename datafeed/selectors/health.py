@@ -1,0 +1,66 @@
+"""How the feed goes: what it has, what it sends, and what each provider says."""
+
+from typing import Any
+
+from django.conf import settings
+from django.core.cache import cache
+
+from datafeed.models import Bar, Instrument, Series
+from datafeed.providers import enabled_providers
+from kernel import clock
+from kernel.background import reported
+
+STANDING_KEY = "datafeed:standing"
+COUNT_FOR = 10
+COMPONENT = "feed"
+
+
+def feed_health() -> dict[str, Any]:
+    """The datafeed's health: `ok`, or `degraded` where the feed is silent or says so itself."""
+    component = reported([COMPONENT])[COMPONENT]
+    said: dict[str, Any] = cache.get(STANDING_KEY) or {}
+    is_ok = component is not None and component.status == "ok"
+    return {
+        "status": "ok" if is_ok else "degraded",
+        "message": component.detail if component else "the feed does not run in reach of this process",
+        "symbols_loaded": Instrument.objects.filter(is_active=True).count(),
+        "bars_count": _bars_count(),
+        "timestamp": clock.isoformat(clock.now()),
+        "broadcaster": _broadcaster(said, is_running=component is not None and settings.BAR_BROADCASTER_ENABLED),
+        "providers": _providers(said),
+    }
+
+
+def _broadcaster(said: dict[str, Any], *, is_running: bool) -> dict[str, Any]:
+    counters = {"broadcasts_sent": 0, "broadcasts_skipped": 0, "errors": 0, **said.get("counters", {})}
+    return {
+        "is_running": is_running,
+        "interval": settings.BAR_BROADCASTER_INTERVAL,
+        "symbols": list(settings.BAR_BROADCASTER_SYMBOLS),
+        "resolutions": list(settings.BAR_BROADCASTER_RESOLUTIONS),
+        **counters,
+    }
+
+
+def _providers(said: dict[str, Any]) -> list[dict[str, Any]]:
+    standings, faults = said.get("standings", {}), said.get("faults", {})
+    stored = Series.objects.filter(provider__in=[provider.key for provider in enabled_providers()])
+    owned = list(stored.values_list("provider", flat=True))
+    return [
+        {
+            "key": provider.key,
+            "label": provider.label,
+            "attribution": provider.attribution,
+            "is_simulated": provider.is_simulated,
+            "series": owned.count(provider.key),
+            "status": "error" if provider.key in faults else "ok",
+            "detail": faults.get(provider.key) or standings.get(provider.key, ""),
+        }
+        for provider in enabled_providers()
+    ]
+
+
+def _bars_count() -> int:
+    # Counting is a walk over the whole table, and this answer is open to anybody.
+    count = cache.get_or_set("datafeed:bars_count", Bar.objects.count, COUNT_FOR)
+    return int(count or 0)

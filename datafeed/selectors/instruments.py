@@ -1,0 +1,87 @@
+"""Finding instruments and what each of them serves."""
+
+import re
+
+from django.db.models import Q, QuerySet
+
+from datafeed.errors import ResolutionNotServed, UnknownSymbol
+from datafeed.models import SYMBOL_PATTERN, Instrument, Series
+from datafeed.providers import find_provider
+from datafeed.resolutions import LADDER, can_build, canonical, order
+from datafeed.sessions import Hours
+
+_SYMBOL = re.compile(SYMBOL_PATTERN)
+LONGEST_QUERY = 120
+
+
+def find_instrument(symbol: str, field: str = "symbol") -> Instrument:
+    """The active instrument called `symbol`, in any case; raises `UnknownSymbol` naming `field`."""
+    upper = symbol.strip().upper()
+    # What is no symbol never reaches the database, which would choke on some of it.
+    found = Instrument.objects.filter(symbol=upper, is_active=True).first() if _SYMBOL.fullmatch(upper) else None
+    if found is None:
+        raise UnknownSymbol(symbol, field)
+    return found
+
+
+def search_instruments(text: str, *, exchange: str = "", kind: str = "") -> QuerySet[Instrument]:
+    """Active instruments whose symbol or name holds `text`, in any case; empty filters are none."""
+    if len(text) > LONGEST_QUERY or any("\x00" in word for word in (text, exchange, kind)):
+        return Instrument.objects.none()
+    found = Instrument.objects.filter(is_active=True)
+    if text:
+        found = found.filter(Q(symbol__icontains=text) | Q(name__icontains=text))
+    if exchange:
+        found = found.filter(exchange__iexact=exchange)
+    return found.filter(type__iexact=kind) if kind else found
+
+
+def sources(instrument: Instrument) -> dict[str, Series]:
+    """Resolution → the series it is read or built from, finest first.
+
+    A higher resolution is built from the coarsest base that can make it, and so always from one provider.
+    """
+    bases = sorted(instrument.series.all(), key=lambda series: order(series.resolution))
+    found: dict[str, Series] = {}
+    for resolution in LADDER:
+        for series in bases:
+            if series.resolution == resolution or can_build(series.resolution, resolution):
+                found[resolution] = series
+    for series in found.values():
+        series.instrument = instrument
+    return found
+
+
+def resolutions_of(series: Series) -> list[str]:
+    """What is read or built from `series`: its own resolution first, then those built from it."""
+    return [resolution for resolution, source in sources(series.instrument).items() if source.pk == series.pk]
+
+
+def served_resolutions(instrument: Instrument) -> list[str]:
+    """The resolutions that `instrument` has bars of, finest first."""
+    return list(sources(instrument))
+
+
+def source_of(instrument: Instrument, resolution: str, field: str = "resolution") -> tuple[str, Series]:
+    """The canonical resolution and its series; raises `ResolutionNotServed` naming `field`."""
+    found = sources(instrument)
+    try:
+        name = canonical(resolution)
+    except ValueError:
+        name = ""
+    if name not in found:
+        raise ResolutionNotServed(resolution, list(found), field)
+    return name, found[name]
+
+
+def check_served(instrument: Instrument, resolution: str, field: str = "resolution") -> str:
+    """`resolution` in its canonical form (`D` is `1D`); raises `ResolutionNotServed` naming `field`."""
+    return source_of(instrument, resolution, field)[0]
+
+
+def hours_of(series: Series) -> Hours:
+    """When the bars of `series` come: the provider's own hours where it has some, else the instrument's."""
+    provider = find_provider(series.provider)
+    if provider is not None and provider.hours is not None:
+        return provider.hours
+    return Hours(series.instrument.session, series.instrument.timezone)

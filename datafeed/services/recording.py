@@ -1,0 +1,169 @@
+"""Recording closed bars: one at a time as they happen, or a whole history.
+
+The policy for a time that is already closed: the first word stands. The same bar again is harmless, another or an
+older one is refused and logged, because formulas have acted on what was said first.
+"""
+
+import logging
+from collections.abc import Callable, Iterable
+from decimal import ROUND_HALF_EVEN, Decimal
+from functools import partial
+from itertools import islice
+
+from django.db import transaction
+
+from datafeed.bars import FormingBar, RawBar
+from datafeed.errors import BadBar
+from datafeed.events import BarClosed
+from datafeed.messages import bars_topic, bars_update
+from datafeed.models import DIGITS, PLACES, Bar, Series
+from datafeed.resolutions import is_intraday
+from datafeed.selectors import hours_of, newest_time, resolutions_of
+from datafeed.selectors.bars import build_around
+from datafeed.sessions import DAY
+from kernel.events import publish
+from kernel.realtime import push
+
+logger = logging.getLogger(__name__)
+
+CHUNK, BATCH = 2_000, 500
+LATEST = 2**32  # in 2106: a later stamp is milliseconds or a mistake
+LARGEST = Decimal(10) ** (DIGITS - PLACES)
+STEP = Decimal(1).scaleb(-PLACES)
+
+
+@transaction.atomic
+def record_bar(*, series: Series, bar: RawBar) -> bool:
+    """Record a closed bar and tell of it and of every higher bar that closed by it; whether it was new.
+
+    Raises `BadBar` for one that contradicts itself. The bars of the store are in the order of their time: what is
+    not later than the newest of them changes nothing.
+    """
+    bar = checked(bar, series.resolution)
+    # The row is the lock: two recorders of one series take their turns.
+    series = Series.objects.select_for_update(of=("self",)).select_related("instrument").get(pk=series.pk)
+    newest = newest_time(series)
+    if newest is not None and bar.opened_at <= newest:
+        _log_repeat(series, bar)
+        return False
+    Bar.objects.create(series=series, **bar._asdict())
+    for event in _closed_by(series, bar, newest):
+        transaction.on_commit(partial(push_closed, event))
+        publish(event)
+    return True
+
+
+def load_history(*, series: Series, bars: Iterable[RawBar], progress: Callable[[int], None] | None = None) -> int:
+    """Record closed bars that nobody acts on; the number of those that were new.
+
+    Asking twice changes nothing, and a crash in the middle leaves whole chunks. A bar that contradicts itself is
+    left out and logged. `progress` is told the number so far after each chunk.
+    """
+    coming, added = iter(bars), 0
+    while chunk := list(islice(coming, CHUNK)):
+        added += _load_chunk(series, chunk)
+        if progress:
+            progress(added)
+    return added
+
+
+@transaction.atomic
+def _load_chunk(series: Series, chunk: list[RawBar]) -> int:
+    wanted: dict[int, RawBar] = {}
+    for bar in chunk:
+        try:
+            wanted.setdefault(bar.opened_at, checked(bar, series.resolution))
+        except BadBar as error:
+            logger.warning("%s: a bar at %s is left out: %s", series, bar.opened_at, error.errors)
+    if not wanted:
+        return 0
+    stored = Bar.objects.filter(series=series, opened_at__range=(min(wanted), max(wanted)))
+    known = set(stored.values_list("opened_at", flat=True))
+    new = [Bar(series=series, **bar._asdict()) for time, bar in wanted.items() if time not in known]
+    Bar.objects.bulk_create(new, batch_size=BATCH, ignore_conflicts=True)
+    return len(new)
+
+
+def checked(bar: RawBar, resolution: str) -> RawBar:
+    """`bar` rounded to what a column holds; raises `BadBar` naming what is wrong with it."""
+    faults: dict[str, list[str]] = {}
+    if not 0 <= bar.opened_at < LATEST:
+        faults["opened_at"] = ["must be in epoch seconds, from 1970 to 2106"]
+    elif not is_intraday(resolution) and bar.opened_at % DAY:
+        faults["opened_at"] = ["must be 00:00 UTC of the trading day"]
+    for name, value in zip(bar._fields[1:], bar[1:], strict=True):
+        if not value.is_finite() or abs(value) >= LARGEST:
+            faults[name] = ["must be a finite number of at most 16 digits before the point"]
+    if faults:
+        raise BadBar(errors=faults)
+    rounded = RawBar(bar.opened_at, *(value.quantize(STEP, ROUND_HALF_EVEN) for value in bar[1:]))
+    if rounded.high < max(rounded.open, rounded.close, rounded.low):
+        raise BadBar(errors={"high": ["must not be below open, low or close"]})
+    if rounded.low > min(rounded.open, rounded.close):
+        raise BadBar(errors={"low": ["must not be above open or close"]})
+    if rounded.volume < 0:
+        raise BadBar(errors={"volume": ["must not be negative"]})
+    return rounded
+
+
+def _log_repeat(series: Series, bar: RawBar) -> None:
+    known = Bar.objects.filter(series=series, opened_at=bar.opened_at).first()
+    if known is None:
+        logger.warning("%s: a bar at %s came too late and is refused", series, bar.opened_at)
+    elif any(getattr(known, name) != getattr(bar, name) for name in bar._fields[1:]):
+        logger.warning("%s: another bar at %s is refused; a closed bar never changes", series, bar.opened_at)
+
+
+def _closed_by(series: Series, bar: RawBar, previous: int | None) -> list[BarClosed]:
+    """What closes with `bar`: higher bars that only waited for a later one, `bar` itself, and those it completes."""
+    hours, base = hours_of(series), series.resolution
+    closed_at = hours.bucket(base, bar.opened_at, base).end
+    overdue: list[BarClosed] = []
+    completed: list[BarClosed] = []
+    for resolution in resolutions_of(series):
+        if resolution == base:
+            continue
+        ends = []
+        end = hours.bucket(resolution, bar.opened_at, base).end
+        if previous is not None:
+            earlier_end = hours.bucket(resolution, previous, base).end
+            if hours.bucket(base, previous, base).end < earlier_end != end:
+                ends.append(earlier_end)
+        if closed_at >= end:
+            ends.append(end)
+        if ends:
+            since = bar.opened_at if previous is None else previous
+            built = build_around(series, resolution, since, until=bar.opened_at + 1).cut(-len(ends)).rows()
+            for higher, its_end in zip(built, ends, strict=True):
+                event = _event(series, resolution, _exact(higher), its_end)
+                (completed if its_end == end else overdue).append(event)
+    return [*overdue, _event(series, base, bar, closed_at), *completed]
+
+
+def _exact(bar: FormingBar) -> RawBar:
+    # By way of the shortest text, which reads back as the very same float.
+    return RawBar(bar.opened_at, *(Decimal(repr(value)) for value in bar[1:]))
+
+
+def _event(series: Series, resolution: str, bar: RawBar, closed_at: int) -> BarClosed:
+    return BarClosed(
+        series_id=series.pk,
+        instrument_id=series.instrument_id,
+        symbol=series.instrument.symbol,
+        resolution=resolution,
+        provider=series.provider,
+        closed_at=closed_at,
+        **bar._asdict(),
+    )
+
+
+def push_closed(event: BarClosed) -> None:
+    """Show a closed bar on the sockets that listen to its topic, in its final form."""
+    values = (event.open, event.high, event.low, event.close, event.volume)
+    push_bar(event.symbol, event.resolution, FormingBar(event.opened_at, *map(float, values)))
+
+
+def push_bar(symbol: str, resolution: str, bar: FormingBar) -> None:
+    """Show the newest state of a bar; one that still waits to be sent is replaced, an earlier bar is not."""
+    topic = bars_topic(symbol, resolution)
+    push(topic, bars_update(topic, bar), newest_only=f"{topic}@{bar.opened_at}")

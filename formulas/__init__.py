@@ -1,0 +1,1 @@
+"""Formulas: written, versioned, deployed on live bars; their signals and those who subscribe to them."""

@@ -1,0 +1,309 @@
+"""How formulas, deployments, signals, subscriptions and reviews are written and shown."""
+
+from typing import Any
+
+from drf_spectacular.utils import extend_schema_field
+from rest_framework import serializers
+
+from formulas import selectors
+from formulas.models import (
+    Deployment,
+    DeploymentStatus,
+    Formula,
+    FormulaVersion,
+    Review,
+    Signal,
+    Subscription,
+)
+from kernel import clock
+from kernel.api.fields import MomentField, NumberField
+
+CODE_LIMIT = 4_096
+
+
+class PersonSerializer(serializers.Serializer[Any]):
+    """Who made something."""
+
+    id = serializers.IntegerField()
+    username = serializers.CharField()
+
+
+class SlugText(serializers.CharField):
+    """A word of letters, digits, hyphens and underscores, kept in lower case."""
+
+    def __init__(self, **kwargs: Any) -> None:
+        super().__init__(max_length=50, **kwargs)
+
+    def to_internal_value(self, data: Any) -> str:
+        text = super().to_internal_value(data).lower()
+        if not all(character.isalnum() or character in "-_" for character in text):
+            raise serializers.ValidationError("Only letters, digits, hyphens and underscores are allowed.")
+        return text
+
+
+class FormulaWriteSerializer(serializers.Serializer[Any]):
+    """What an author sends."""
+
+    name = serializers.CharField(max_length=120)
+    description = serializers.CharField(max_length=5_000, allow_blank=True, allow_null=True, required=False)
+    # The compiler has the word on length as well, with a message that says what to do.
+    formula_code = serializers.CharField(max_length=20_000, trim_whitespace=False)
+    category = SlugText(allow_blank=True, allow_null=True, required=False)
+    tags = serializers.ListField(child=SlugText(), max_length=20, required=False, allow_null=True)
+    is_public = serializers.BooleanField(required=False)
+
+    def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
+        # The documents allow null for what may be left out.
+        empty: dict[str, Any] = {"description": "", "category": "", "tags": []}
+        return {name: empty[name] if value is None else value for name, value in attrs.items()}
+
+
+class FormulaSerializer(serializers.ModelSerializer[Formula]):
+    """A formula as its reader may see it."""
+
+    formula_code = serializers.SerializerMethodField()
+    tags = serializers.SerializerMethodField()
+    version = serializers.IntegerField(source="version.number", default=None, allow_null=True, read_only=True)
+    performance_score = NumberField(max_digits=5, decimal_places=2, read_only=True, allow_null=True)
+    total_subscribers = serializers.IntegerField(read_only=True)
+    average_rating = serializers.FloatField(read_only=True, allow_null=True)
+    total_reviews = serializers.IntegerField(read_only=True)
+    is_subscribed = serializers.SerializerMethodField()
+    created_by = PersonSerializer(source="author", read_only=True)
+    created_at = MomentField(read_only=True)
+    updated_at = MomentField(read_only=True)
+
+    class Meta:
+        model = Formula
+        fields = (
+            "id",
+            "name",
+            "description",
+            "formula_code",
+            "category",
+            "tags",
+            "is_public",
+            "version",
+            "performance_score",
+            "total_subscribers",
+            "average_rating",
+            "total_reviews",
+            "is_subscribed",
+            "created_by",
+            "created_at",
+            "updated_at",
+        )
+
+    def get_formula_code(self, formula: Formula) -> str | None:
+        user = self.context["request"].user
+        if formula.version is None or not selectors.may_read_code(user, formula):
+            return None
+        return formula.version.code
+
+    def get_tags(self, formula: Formula) -> list[str]:
+        return [tag.name for tag in formula.tags.all()]
+
+    def get_is_subscribed(self, formula: Formula) -> bool:
+        return bool(getattr(formula, "own_subscriptions", ()))
+
+
+class FaultSerializer(serializers.Serializer[Any]):
+    """One fault of a formula's code."""
+
+    line = serializers.IntegerField()
+    column = serializers.IntegerField()
+    message = serializers.CharField()
+    hint = serializers.CharField()
+
+
+class ParameterSerializer(serializers.Serializer[Any]):
+    """One parameter of a formula."""
+
+    name = serializers.CharField()
+    default = serializers.FloatField()
+    min = serializers.FloatField(allow_null=True)
+    max = serializers.FloatField(allow_null=True)
+    step = serializers.FloatField(allow_null=True)
+
+
+class CodeSerializer(serializers.Serializer[Any]):
+    """Code to be checked; any length is taken, for the compiler itself says what is too long."""
+
+    formula_code = serializers.CharField(max_length=20_000, trim_whitespace=False, allow_blank=True)
+
+
+class CheckSerializer(serializers.Serializer[Any]):
+    """What the compiler says of code."""
+
+    valid = serializers.BooleanField()
+    errors = FaultSerializer(many=True)  # type: ignore[assignment]
+    indicators = serializers.ListField(child=serializers.CharField())
+    parameters = ParameterSerializer(many=True)
+    warmup_bars = serializers.IntegerField(allow_null=True)
+
+
+class VersionSerializer(serializers.ModelSerializer[FormulaVersion]):
+    """A version of a formula; its code is shown to those who may read the formula's."""
+
+    formula_code = serializers.SerializerMethodField()
+    created_at = MomentField(read_only=True)
+
+    class Meta:
+        model = FormulaVersion
+        fields = ("number", "version_hash", "formula_code", "parameters", "warmup_bars", "created_at")
+
+    def get_formula_code(self, version: FormulaVersion) -> str | None:
+        return version.code if self.context["may_read_code"] else None
+
+
+class DeploymentWriteSerializer(serializers.Serializer[Any]):
+    """A formula to be run live."""
+
+    formula_id = serializers.IntegerField(min_value=1)
+    symbol = serializers.CharField(max_length=64)
+    resolution = serializers.CharField(max_length=8)
+    parameters = serializers.DictField(child=serializers.FloatField(), required=False, allow_empty=True)
+
+
+class DeploymentChangeSerializer(serializers.Serializer[Any]):
+    """Pause, resume or stop."""
+
+    status = serializers.ChoiceField(
+        choices=[DeploymentStatus.RUNNING, DeploymentStatus.PAUSED, DeploymentStatus.STOPPED]
+    )
+
+
+class DeploymentSerializer(serializers.ModelSerializer[Deployment]):
+    """A formula running live."""
+
+    version = serializers.IntegerField(source="version.number", read_only=True)
+    symbol = serializers.CharField(source="instrument.symbol", read_only=True)
+    last_bar_time = serializers.SerializerMethodField()
+    created_at = MomentField(read_only=True)
+    updated_at = MomentField(read_only=True)
+
+    class Meta:
+        model = Deployment
+        fields = (
+            "id",
+            "formula_id",
+            "version",
+            "symbol",
+            "resolution",
+            "parameters",
+            "status",
+            "detail",
+            "last_bar_time",
+            "created_at",
+            "updated_at",
+        )
+
+    def get_last_bar_time(self, deployment: Deployment) -> str | None:
+        through = deployment.evaluated_through
+        return None if through is None else clock.isoformat(clock.from_epoch(through))
+
+
+class ReasonSerializer(serializers.Serializer[Any]):
+    """One sub-expression that decided a signal, with its value on that bar."""
+
+    expression = serializers.CharField()
+    value = serializers.JSONField()
+
+
+class SignalSerializer(serializers.ModelSerializer[Signal]):
+    """A signal with what explains it."""
+
+    formula_name = serializers.CharField(source="formula.name", read_only=True)
+    formula_version = serializers.IntegerField(source="version.number", read_only=True)
+    symbol = serializers.CharField(source="instrument.symbol", read_only=True)
+    price = NumberField(read_only=True)
+    strength = NumberField(max_digits=5, decimal_places=4, read_only=True, allow_null=True)
+    bar_time = serializers.SerializerMethodField()
+    reason = serializers.SerializerMethodField()
+    created_at = MomentField(read_only=True)
+
+    class Meta:
+        model = Signal
+        fields = (
+            "id",
+            "deployment_id",
+            "formula_id",
+            "formula_name",
+            "formula_version",
+            "symbol",
+            "resolution",
+            "side",
+            "action",
+            "price",
+            "strength",
+            "bar_time",
+            "reason",
+            "created_at",
+        )
+
+    def get_bar_time(self, signal: Signal) -> str:
+        return clock.isoformat(clock.from_epoch(signal.bar_time))
+
+    @extend_schema_field(ReasonSerializer(many=True))
+    def get_reason(self, signal: Signal) -> list[dict[str, Any]]:
+        return list(signal.reason)
+
+
+class SubscriptionWriteSerializer(serializers.Serializer[Any]):
+    """A formula to follow."""
+
+    formula_id = serializers.IntegerField(min_value=1)
+
+
+class SubscriptionChangeSerializer(serializers.Serializer[Any]):
+    """Whether its signals are sent as notifications."""
+
+    notify = serializers.BooleanField()
+
+
+class SubscribedFormulaSerializer(serializers.ModelSerializer[Formula]):
+    """The formula as a subscription shows it."""
+
+    created_by = PersonSerializer(source="author", read_only=True)
+
+    class Meta:
+        model = Formula
+        fields = ("id", "name", "description", "category", "is_public", "created_by")
+
+
+class SubscriptionSerializer(serializers.ModelSerializer[Subscription]):
+    """A formula somebody follows."""
+
+    formula = SubscribedFormulaSerializer(read_only=True)
+    created_at = MomentField(read_only=True)
+
+    class Meta:
+        model = Subscription
+        fields = ("id", "formula_id", "formula", "is_active", "notify", "created_at")
+
+
+class ReviewWriteSerializer(serializers.Serializer[Any]):
+    """A rating of 1 to 5 with an optional comment."""
+
+    formula_id = serializers.IntegerField(min_value=1)
+    rating = serializers.IntegerField(min_value=1, max_value=5)
+    comment = serializers.CharField(max_length=2_000, allow_blank=True, required=False)
+
+
+class ReviewChangeSerializer(serializers.Serializer[Any]):
+    """Another rating or comment."""
+
+    rating = serializers.IntegerField(min_value=1, max_value=5, required=False)
+    comment = serializers.CharField(max_length=2_000, allow_blank=True, required=False)
+
+
+class ReviewSerializer(serializers.ModelSerializer[Review]):
+    """A review as everyone reads it."""
+
+    user = PersonSerializer(read_only=True)
+    created_at = MomentField(read_only=True)
+    updated_at = MomentField(read_only=True)
+
+    class Meta:
+        model = Review
+        fields = ("id", "formula_id", "user", "rating", "comment", "created_at", "updated_at")

@@ -1,0 +1,28 @@
+"""The formula engine: compiles trading formulas and runs them over history and live, with equal results."""
+
+from formulas.engine.bars import Bar, BarError, Bars
+from formulas.engine.compiler import CheckReport, check, compile_formula
+from formulas.engine.decisions import Decision, Reason
+from formulas.engine.history import run_history
+from formulas.engine.live import LiveProgram, SnapshotError
+from formulas.engine.problems import FormulaError, Problem
+from formulas.engine.program import ENGINE_VERSION, Parameter, Program
+
+__all__ = [
+    "ENGINE_VERSION",
+    "Bar",
+    "BarError",
+    "Bars",
+    "CheckReport",
+    "Decision",
+    "FormulaError",
+    "LiveProgram",
+    "Parameter",
+    "Problem",
+    "Program",
+    "Reason",
+    "SnapshotError",
+    "check",
+    "compile_formula",
+    "run_history",
+]

@@ -1,0 +1,11 @@
+"""`python -m formulas.engine COMMAND`: reads standard input, writes standard output."""
+
+import sys
+
+from formulas.engine.command import answer
+
+if __name__ == "__main__":
+    source = sys.stdin.buffer.read().decode("utf-8", errors="surrogateescape")
+    output, status = answer(sys.argv[1:], source)
+    sys.stdout.write(output + "\n")
+    sys.exit(status)

@@ -1,0 +1,114 @@
+"""The compiled formula: an immutable list of numeric nodes, its actions, and the hash that names it."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass
+from typing import NamedTuple
+
+ENGINE_VERSION = "1.0.0"
+NO_NODE = -1
+
+
+class Node(NamedTuple):
+    """One number for each bar. `op` is an operation, a bar's column, or "constant" with its `value`."""
+
+    op: str
+    inputs: tuple[int, ...] = ()
+    lengths: tuple[int, ...] = ()
+    value: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class Parameter:
+    """A number that may be set when the formula is compiled; `value` is the one in force."""
+
+    name: str
+    default: float
+    value: float
+    minimum: float | None = None
+    maximum: float | None = None
+    step: float | None = None
+
+    def as_dict(self) -> dict[str, str | float | None]:
+        """The shape that the API and the command line show."""
+        return {
+            "name": self.name,
+            "default": self.default,
+            "min": self.minimum,
+            "max": self.maximum,
+            "step": self.step,
+        }
+
+
+@dataclass(frozen=True, slots=True)
+class Action:
+    """What to do on a bar whose `guard` node is true.
+
+    `name` is buy, sell, short, cover, close or alert. `size` is the node of a share of equity, or NO_NODE
+    for all of it. `number` is an alert's number. `reasons` are the nodes that explain the guard, in reading
+    order.
+    """
+
+    name: str
+    guard: int
+    size: int = NO_NODE
+    number: float | None = None
+    reasons: tuple[int, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Output:
+    """A named value of a program that was compiled for its values."""
+
+    name: str
+    node: int
+
+
+@dataclass(frozen=True, slots=True)
+class Program:
+    """A compiled formula. Nodes stand in topological order; `texts` and `conditions` go with them.
+
+    `warmup_bars` is how many bars pass before the first one on which it can act. `canonical` is the same text
+    for every spelling of the same calculation; `version_hash` is the SHA-256 of it, the parameters and the
+    engine's version, in hexadecimal.
+    """
+
+    nodes: tuple[Node, ...]
+    texts: tuple[str, ...]
+    conditions: tuple[bool, ...]
+    actions: tuple[Action, ...]
+    outputs: tuple[Output, ...]
+    parameters: tuple[Parameter, ...]
+    indicators: tuple[str, ...]
+    warmup_bars: int
+    canonical: str
+    version_hash: str
+
+
+def canonical_text(nodes: tuple[Node, ...], actions: tuple[Action, ...], outputs: tuple[Output, ...]) -> str:
+    """One line for each node, then for each action and output; floats in hexadecimal, so none is rounded."""
+    lines = [_node_line(number, node) for number, node in enumerate(nodes)]
+    for action in actions:
+        number = "" if action.number is None else action.number.hex()
+        size = "" if action.size == NO_NODE else f"@{action.size}"
+        lines.append(f"do {action.name} if @{action.guard} size {size} number {number}")
+    lines.extend(f"give {output.name} @{output.node}" for output in outputs)
+    return "\n".join(lines)
+
+
+def _node_line(number: int, node: Node) -> str:
+    inputs = " ".join(f"@{i}" for i in node.inputs)
+    lengths = " ".join(str(length) for length in node.lengths)
+    value = node.value.hex() if node.op == "constant" else ""
+    return f"@{number} {node.op} [{inputs}] [{lengths}] {value}"
+
+
+def version_hash(canonical: str, parameters: tuple[Parameter, ...]) -> str:
+    """SHA-256 in hexadecimal; see Program."""
+    lines = [
+        f"{p.name} {p.value.hex()} {p.default.hex()} {p.minimum} {p.maximum} {p.step}"
+        for p in sorted(parameters, key=lambda parameter: parameter.name)
+    ]
+    text = "\n".join([f"engine {ENGINE_VERSION}", canonical, *lines])
+    return hashlib.sha256(text.encode("ascii")).hexdigest()

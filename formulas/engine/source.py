@@ -1,0 +1,105 @@
+"""From raw text to a syntax tree: everything refused here is refused before any of it is understood."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Callable
+from typing import TypeVar
+
+from formulas.engine.limits import MAX_BRACKETS, MAX_SOURCE_BYTES, check_shape
+from formulas.engine.problems import FormulaError, Problem, quoted
+
+Tree = TypeVar("Tree", ast.Module, ast.Expression)
+
+FOREIGN_SPELLINGS = (
+    ("&&", "write: and"),
+    ("||", "write: or"),
+    (":=", "write: name = value, each name once"),
+    ("?", "write: a if condition else b"),
+    ("!", "write: not, or != for 'is different from'"),
+    ("//", "comments begin with #"),
+    ("$", "names are made of a-z, 0-9 and _"),
+)
+
+
+def parse_program(source: str) -> ast.Module:
+    """The syntax tree of a whole formula. Raises FormulaError."""
+    text = _checked(source)
+    tree = _guarded(text, lambda: ast.parse(text, "formula", "exec"))
+    check_shape(tree)
+    return tree
+
+
+def parse_expression(source: str) -> ast.expr:
+    """The syntax tree of one expression. Raises FormulaError."""
+    text = _checked(source).strip()
+    tree = _guarded(text, lambda: ast.parse(text, "formula", "eval"))
+    check_shape(tree)
+    return tree.body
+
+
+def _checked(source: str) -> str:
+    """The source with plain line ends, or the first reason in its raw characters to refuse it."""
+    if len(source) > MAX_SOURCE_BYTES:
+        message = f"a formula has at most {MAX_SOURCE_BYTES} characters; this one has {len(source)}"
+        raise _refusal(source, MAX_SOURCE_BYTES, message, "shorten it")
+    text = source.replace("\r\n", "\n").replace("\r", "\n")
+    for position, character in enumerate(text):
+        if not (" " <= character <= "~" or character in "\n\t"):
+            message = f"the character U+{ord(character):04X} is not allowed: formulas are plain ASCII text"
+            raise _refusal(text, position, message, "type it again on a plain keyboard, without symbols")
+    _check_brackets(text)
+    return text
+
+
+def _check_brackets(text: str) -> None:
+    """Python's own parser needs memory for each open bracket, so count them first."""
+    depth = 0
+    in_comment = False
+    for position, character in enumerate(text):
+        if character == "\n":
+            in_comment = False
+        elif character == "#":
+            in_comment = True
+        elif in_comment:
+            continue
+        elif character in "([{":
+            depth += 1
+            if depth > MAX_BRACKETS:
+                message = f"more than {MAX_BRACKETS} brackets are open here"
+                raise _refusal(text, position, message, "give parts of it a name on lines of their own")
+        elif character in ")]}":
+            depth -= 1
+
+
+def _refusal(text: str, position: int, message: str, hint: str) -> FormulaError:
+    before = text[:position]
+    line = before.count("\n") + 1
+    column = position - (before.rfind("\n") + 1) + 1
+    return FormulaError((Problem(line, column, message, hint),))
+
+
+def _guarded(text: str, parse: Callable[[], Tree]) -> Tree:
+    try:
+        return parse()
+    except SyntaxError as error:
+        raise FormulaError((_syntax_problem(text, error),)) from None
+    except (ValueError, RecursionError, MemoryError, OverflowError):
+        problem = Problem(1, 1, "this formula could not be read", "make it shorter and simpler")
+        raise FormulaError((problem,)) from None
+
+
+def _syntax_problem(text: str, error: SyntaxError) -> Problem:
+    lines = text.split("\n")
+    line = min(max(error.lineno or 1, 1), len(lines))
+    column = min(max(error.offset or 1, 1), len(lines[line - 1]) + 1)
+    reason = quoted(error.msg or "invalid syntax")
+    return Problem(line, column, f"this line cannot be read: {reason}", _spelling_hint(lines[line - 1]))
+
+
+def _spelling_hint(line: str) -> str:
+    code = line.split("#", 1)[0]
+    for foreign, hint in FOREIGN_SPELLINGS:
+        if foreign in code.replace("!=", ""):
+            return hint
+    return "a formula looks like: if rsi < 30: buy()"

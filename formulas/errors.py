@@ -1,0 +1,45 @@
+"""Refusals of formulas, deployments and subscriptions, by case."""
+
+from kernel.errors import Conflict, DomainError, Forbidden, NotFound
+
+
+class FormulaSyntaxError(DomainError):
+    """The code does not compile; `errors.formula_code` lists line, column, message and hint of each fault."""
+
+    code = "formula_invalid"
+    message = "The formula does not compile."
+
+
+class FormulaNotFound(NotFound):
+    code = "formula_not_found"
+    message = "There is no such formula."
+
+
+class AlreadySubscribed(Conflict):
+    code = "already_subscribed"
+    message = "You already subscribe to this formula."
+
+
+class NotSubscribed(NotFound):
+    code = "not_subscribed"
+    message = "You do not subscribe to this formula."
+
+
+class AlreadyDeployed(Conflict):
+    code = "already_deployed"
+    message = "This version already runs on that instrument and resolution with these parameters."
+
+
+class FormulaRetired(Conflict):
+    code = "formula_retired"
+    message = "This formula has been retired by its author."
+
+
+class AlreadyReviewed(Conflict):
+    code = "already_reviewed"
+    message = "You have already reviewed this formula."
+
+
+class MayNotReview(Forbidden):
+    code = "may_not_review"
+    message = "Only subscribers may review a formula, and never its author."

@@ -1,0 +1,1 @@
+"""Notifications: one row for each, whatever its audience, and streams that nobody misses a message of."""

@@ -1,0 +1,55 @@
+"""Notifications in the control panel."""
+
+from typing import Any
+
+from django.contrib import admin
+from django.http import HttpRequest
+from unfold.admin import ModelAdmin
+
+from notifications.models import Membership, Notification, ReadingState, Stream
+
+
+class LogAdmin(ModelAdmin):  # type: ignore[misc]
+    """Rows that the platform writes and people only look at: a log changed by hand would not be one."""
+
+    show_full_result_count = False
+
+    def has_add_permission(self, request: HttpRequest) -> bool:
+        return False
+
+    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return False
+
+    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return False
+
+
+@admin.register(Stream)
+class StreamAdmin(LogAdmin):
+    list_display = ["name", "head", "epoch", "created_at"]
+    search_fields = ["name"]
+
+
+@admin.register(Notification)
+class NotificationAdmin(LogAdmin):
+    list_display = ["created_at", "stream", "seq", "type", "priority", "title", "symbol", "published_at"]
+    list_filter = ["priority", "type", "source", ("published_at", admin.EmptyFieldListFilter)]
+    list_select_related = ["stream"]
+    search_fields = ["title", "symbol", "stream__name", "external_id", "dedup_key"]
+    date_hierarchy = "created_at"
+
+
+@admin.register(Membership)
+class MembershipAdmin(LogAdmin):
+    list_display = ["user", "stream", "after_seq", "until_seq", "created_at"]
+    list_filter = [("until_seq", admin.EmptyFieldListFilter)]
+    list_select_related = ["user", "stream"]
+    search_fields = ["user__username", "user__email", "stream__name"]
+
+
+@admin.register(ReadingState)
+class ReadingStateAdmin(LogAdmin):
+    list_display = ["user", "notification", "read_at", "response", "responded_at", "hidden"]
+    list_filter = ["hidden", "response"]
+    list_select_related = ["user", "notification"]
+    search_fields = ["user__username", "user__email", "notification__title"]

@@ -1,0 +1,49 @@
+"""What the list of notifications can be narrowed by."""
+
+from typing import Any
+
+import django_filters
+from django import forms
+from django.db.models import QuerySet
+
+from notifications.models import PRIORITY_RANKS, Notification, Priority
+
+_FLAGS = {"true": True, "1": True, "false": False, "0": False}
+
+
+class FlagField(forms.CharField):
+    """`true` or `false` in any case, or 1 or 0; anything else is refused, not guessed."""
+
+    def clean(self, value: Any) -> bool | None:
+        text = super().clean(value).lower()
+        if text and text not in _FLAGS:
+            raise forms.ValidationError("Must be true or false.")
+        return _FLAGS.get(text)
+
+
+class FlagFilter(django_filters.Filter):
+    field_class = FlagField
+
+
+class NotificationFilter(django_filters.FilterSet):
+    """`unread_only, type, priority, min_priority, topic, symbol, since, ordering`."""
+
+    unread_only = FlagFilter(method="only_unread", label="true leaves out what has been read")
+    type = django_filters.CharFilter(max_length=50)
+    priority = django_filters.ChoiceFilter(choices=Priority.choices)
+    min_priority = django_filters.ChoiceFilter(choices=Priority.choices, method="at_least")
+    topic = django_filters.CharFilter(max_length=100)
+    symbol = django_filters.CharFilter(lookup_expr="iexact", max_length=64)
+    since = django_filters.IsoDateTimeFilter(field_name="created_at", lookup_expr="gte")
+    ordering = django_filters.OrderingFilter(fields=["created_at"])
+
+    class Meta:
+        model = Notification
+        fields: list[str] = []
+
+    def only_unread(self, notifications: QuerySet[Notification], name: str, value: bool) -> QuerySet[Notification]:
+        return notifications.filter(mine__read_at__isnull=True) if value else notifications
+
+    def at_least(self, notifications: QuerySet[Notification], name: str, value: str) -> QuerySet[Notification]:
+        enough = [priority for priority, rank in PRIORITY_RANKS.items() if rank >= PRIORITY_RANKS[value]]
+        return notifications.filter(priority__in=enough)

@@ -1,0 +1,23 @@
+"""A page of notifications says as well how many are unread."""
+
+from typing import Any
+
+from rest_framework.response import Response
+
+from accounts.models import User
+from kernel.api.pagination import PageNumbers
+from notifications.selectors import count_unread
+
+
+class NotificationPages(PageNumbers):
+    """The common list with `unread_count`, that of the whole inbox whatever the filters."""
+
+    owner: User
+
+    def get_paginated_response(self, data: Any) -> Response:
+        return Response({**self.body(data), "unread_count": count_unread(self.owner)})
+
+    def get_paginated_response_schema(self, schema: dict[str, Any]) -> dict[str, Any]:
+        body = super().get_paginated_response_schema(schema)
+        properties = {**body["properties"], "unread_count": {"type": "integer"}}
+        return {**body, "required": list(properties), "properties": properties}

@@ -1,0 +1,166 @@
+"""The doors to notifications."""
+
+from typing import Any, cast
+
+from django.db.models import QuerySet
+from django.shortcuts import get_object_or_404
+from drf_spectacular.types import OpenApiTypes
+from drf_spectacular.utils import OpenApiParameter, extend_schema, extend_schema_view
+from rest_framework import mixins, viewsets
+from rest_framework.decorators import action
+from rest_framework.request import Request
+from rest_framework.response import Response
+from rest_framework.serializers import Serializer
+
+from accounts.models import User
+from kernel.api.idempotency import idempotent
+from kernel.errors import Invalid
+from kernel.permissions import ADMIN, OPERATOR, has_role
+from notifications import selectors, services
+from notifications.api import serializers as shapes
+from notifications.api.filters import NotificationFilter
+from notifications.api.pages import NotificationPages
+from notifications.errors import MayNotSendToOthers
+from notifications.models import Notification
+
+KEY = OpenApiParameter("key", str, OpenApiParameter.PATH, description="its UUID, or its sender's own id")
+
+
+def _read(serializer: type[Serializer[Any]], data: Any) -> dict[str, Any]:
+    """`data` as `serializer` understands it; raises a validation error that names each field."""
+    reader = serializer(data=data)
+    reader.is_valid(raise_exception=True)
+    return cast(dict[str, Any], reader.validated_data)
+
+
+class InboxView(viewsets.GenericViewSet[Notification], mixins.ListModelMixin):
+    """A list of what is addressed to one person."""
+
+    serializer_class = shapes.NotificationSerializer
+    filterset_class = NotificationFilter
+    pagination_class = NotificationPages
+    queryset = Notification.objects.none()
+
+    def owner(self) -> User:
+        """Whose inbox it is."""
+        return cast(User, self.request.user)
+
+    def get_queryset(self) -> QuerySet[Notification]:
+        owner = self.owner()
+        cast(NotificationPages, self.paginator).owner = owner
+        return selectors.inbox(owner)
+
+
+@extend_schema_view(list=extend_schema(operation_id="notifications_of_user_list"))
+class PersonInboxView(InboxView):
+    """One's own inbox by user id; an administrator reads anybody's."""
+
+    def owner(self) -> User:
+        return get_object_or_404(User.objects.visible_to(self.request.user), pk=self.kwargs["user_id"])
+
+
+class NotificationViewSet(InboxView):
+    """One's own inbox."""
+
+    def _shown(self, key: str, status: int = 200) -> Response:
+        notification = selectors.find_notification(self.request.user, key)
+        return Response(self.get_serializer(notification).data, status=status)
+
+    @extend_schema(request=shapes.NotificationWriteSerializer, responses={201: shapes.NotificationSerializer})
+    @idempotent
+    def create(self, request: Request) -> Response:
+        """Send a notification to oneself; an operator may name somebody else."""
+        fields = _read(shapes.NotificationWriteSerializer, request.data)
+        recipient = _recipient(request, fields.pop("user_id"))
+        sender: User = cast(User, request.user)
+        notification = services.notify_user(user_id=recipient.pk, sender_id=sender.pk, **fields)
+        shown = selectors.inbox(recipient).get(pk=notification.pk)
+        return Response(self.get_serializer(shown).data, status=201)
+
+    @extend_schema(parameters=[KEY], responses=shapes.NotificationSerializer)
+    def retrieve(self, request: Request, key: str) -> Response:
+        return self._shown(key)
+
+    @extend_schema(
+        parameters=[KEY],
+        request=shapes.NotificationChangeSerializer,
+        responses=shapes.NotificationSerializer,
+    )
+    def partial_update(self, request: Request, key: str) -> Response:
+        """Mark read or unread, or answer."""
+        notification = selectors.find_notification(request.user, key)
+        fields = _read(shapes.NotificationChangeSerializer, request.data)
+        if "response" in fields:
+            services.respond(user=request.user, notification=notification, response=fields["response"])
+        elif fields.get("read") is True:
+            services.mark_read(user=request.user, notification_ids=[notification.pk])
+        elif fields.get("read") is False:
+            services.mark_unread(user=request.user, notification=notification)
+        return self._shown(key)
+
+    @extend_schema(parameters=[KEY], responses={204: None})
+    def destroy(self, request: Request, key: str) -> Response:
+        """Take a notification out of one's own inbox; other recipients keep it."""
+        notification = selectors.find_notification(request.user, key)
+        services.hide(user=request.user, notification=notification)
+        return Response(status=204)
+
+    @extend_schema(parameters=[KEY], request=None, responses=shapes.NotificationSerializer)
+    @action(detail=True, methods=["put"], filterset_class=None, pagination_class=None)
+    def read(self, request: Request, key: str) -> Response:
+        """Mark a notification read."""
+        notification = selectors.find_notification(request.user, key)
+        services.mark_read(user=request.user, notification_ids=[notification.pk])
+        return self._shown(key)
+
+    @extend_schema(
+        parameters=[
+            KEY,
+            OpenApiParameter("action", OpenApiTypes.STR, enum=["accept", "approve", "reject", "snooze", "custom"]),
+            OpenApiParameter("custom_message", OpenApiTypes.STR),
+        ],
+        request=shapes.ResponseSerializer,
+        responses=shapes.NotificationSerializer,
+    )
+    @action(detail=True, methods=["post"], filterset_class=None, pagination_class=None)
+    def respond(self, request: Request, key: str) -> Response:
+        """Answer a notification, in the body or in the query as older clients do."""
+        notification = selectors.find_notification(request.user, key)
+        if "action" in request.query_params:
+            fields = _read(shapes.LegacyResponseSerializer, request.query_params)
+        else:
+            fields = _read(shapes.ResponseSerializer, request.data)
+        services.respond(user=request.user, notification=notification, **fields)
+        return self._shown(key)
+
+    @extend_schema(request=None, responses=shapes.MarkedSerializer)
+    @action(detail=False, methods=["post", "put"], filterset_class=None, pagination_class=None)
+    def read_all(self, request: Request) -> Response:
+        """Mark the whole inbox read."""
+        marked = services.mark_all_read(user=request.user)
+        return Response({"marked": marked, "unread_count": selectors.count_unread(request.user)})
+
+    @extend_schema(responses=shapes.SummarySerializer)
+    @action(detail=False, filterset_class=None, pagination_class=None)
+    def summary(self, request: Request) -> Response:
+        """Count the inbox by type, priority and status."""
+        return Response(selectors.summarize(request.user))
+
+    @extend_schema(responses=shapes.UnreadCountSerializer)
+    @action(detail=False, filterset_class=None, pagination_class=None)
+    def unread_count(self, request: Request) -> Response:
+        """Count what is unread."""
+        return Response({"unread_count": selectors.count_unread(request.user)})
+
+
+def _recipient(request: Request, user_id: int | None) -> User:
+    """Whom to send to; raises `MayNotSendToOthers`, and `Invalid` where there is nobody of that id."""
+    sender = cast(User, request.user)
+    if user_id is None or user_id == sender.pk:
+        return sender
+    if not has_role(sender, ADMIN, OPERATOR):
+        raise MayNotSendToOthers
+    recipient = User.objects.filter(pk=user_id).first()
+    if recipient is None:
+        raise Invalid.field("user_id", "There is no such user.")
+    return recipient

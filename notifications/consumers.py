@@ -1,0 +1,206 @@
+"""Notifications on sockets: one inbox for each connection, which follows the streams of whoever is signed in."""
+
+import asyncio
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+from kernel.background import on_thread
+from kernel.realtime import Socket, operation
+from notifications import services
+from notifications.errors import StreamForbidden
+from notifications.messages import (
+    Heads,
+    NotificationsLive,
+    NotificationsRead,
+    NotificationsSubscribe,
+    NotificationsUnsubscribe,
+    Position,
+    Reset,
+    ResetPayload,
+    StreamsPayload,
+)
+from notifications.models import PRIORITY_RANKS
+from notifications.selectors import Addressed, streams_of
+
+RESUME_WINDOW = 5_000
+HEADS_EVERY = 20.0
+
+Filter = Callable[[dict[str, Any]], bool]
+
+
+@dataclass
+class Inbox:
+    """What one connection follows. `following` has, for each stream, where its open membership begins."""
+
+    socket: Socket
+    only: Filter | None = None
+    tells_positions: bool = False
+    following: dict[str, int] = field(default_factory=dict)
+    epochs: dict[str, str] = field(default_factory=dict)
+    heads: "asyncio.Task[None] | None" = None
+    # A refresh may come while a subscription is still catching up.
+    lock: asyncio.Lock = field(default_factory=asyncio.Lock)
+
+    async def resume(self, positions: dict[str, Position], only: Filter | None = None) -> None:
+        """Send what was missed after `positions`, stream by stream, then go live; see `_start_of` for the others.
+
+        Raises `StreamForbidden`, and follows nothing new, where a stream is named that is not addressed to the person.
+        """
+        addressed = await self._addressed()
+        if unknown := sorted(set(positions) - set(addressed)):
+            raise StreamForbidden(errors={"streams": [f"{name[:100]} is not addressed to you" for name in unknown]})
+        self.only = only
+        starts = {name: self._start_of(name, stream, positions) for name, stream in addressed.items()}
+        if lost := sorted(name for name, start in starts.items() if start is None):
+            self.socket.tell(Reset(payload=ResetPayload(streams=lost)))
+        for name, stream in addressed.items():
+            start = starts[name]
+            await self._catch_up(name, stream, stream.head if start is None else start)
+
+    async def _addressed(self) -> dict[str, Addressed]:
+        user_id = self.socket.user.pk
+        await on_thread(services.ensure_memberships, user_id=user_id)
+        return await on_thread(streams_of, user_id)
+
+    def _start_of(self, name: str, stream: Addressed, positions: dict[str, Position]) -> int | None:
+        """After which `seq` to begin; none where the position cannot be resumed.
+
+        A stream that is not named goes on where this connection is. Where it is new here, one without any
+        position begins live; a client that resumes names all it knew, so it joined that stream since: all of it.
+        """
+        position = positions.get(name)
+        if position is None:
+            followed = self.socket.position(name)
+            if followed is not None:
+                return followed
+            if not positions:
+                return stream.head
+            start = stream.spans[0][0]
+        elif position.epoch != stream.epoch or position.seq > stream.head:
+            return None
+        else:
+            start = position.seq
+        return start if stream.missed(start) <= RESUME_WINDOW else None
+
+    async def _catch_up(self, name: str, stream: Addressed, position: int) -> None:
+        """Send what is addressed to the person after `position`, and follow the stream where they are still in it."""
+        await self.socket.unfollow(name)
+        self.following.pop(name, None)
+        self.epochs[name] = stream.epoch
+        for after, until in stream.spans:
+            start = max(after, position)
+            if until is None:
+                self.following[name] = after
+                await self.socket.follow(name, start, self.only)
+            elif start < until:
+                await self.socket.replay(name, start, until, self.only)
+
+    async def refresh(self) -> None:
+        """Follow the streams joined since, from where they were joined, and finish those that were left."""
+        addressed = await self._addressed()
+        moved = [name for name, stream in addressed.items() if stream.opened_after != self.following.get(name)]
+        for name in moved:
+            stream = addressed[name]
+            position = self.socket.position(name)
+            if position is None:
+                # Joined just now: what it told before has been missed by nobody.
+                position = stream.spans[-1][0]
+            await self._catch_up(name, stream, position)
+        if moved and self.tells_positions:
+            self.socket.tell(NotificationsLive(payload=self.positions()))
+
+    def positions(self) -> StreamsPayload:
+        """How far each stream has been sent."""
+        places = {name: self.socket.position(name) for name in self.following}
+        known = {name: seq for name, seq in places.items() if seq is not None}
+        return StreamsPayload(
+            streams={name: Position(epoch=self.epochs[name], seq=seq) for name, seq in sorted(known.items())}
+        )
+
+    async def leave(self) -> None:
+        for name in list(self.following):
+            await self.socket.unfollow(name)
+        self.following.clear()
+        self.tells_positions = False
+        if self.heads:
+            self.heads.cancel()
+            self.heads = None
+
+    def begin_heads(self) -> None:
+        if self.heads is None:
+            self.heads = self.socket.begin(self._tell_heads())
+
+    async def _tell_heads(self) -> None:
+        while True:
+            await asyncio.sleep(HEADS_EVERY)
+            self.socket.tell(Heads(payload=self.positions()))
+
+
+def _inbox_of(socket: Socket) -> Inbox:
+    inbox: Inbox = socket.settings_of.setdefault("inbox", Inbox(socket))
+    return inbox
+
+
+@operation("notifications.subscribe", NotificationsSubscribe)
+async def subscribe_to_notifications(socket: Socket, request: NotificationsSubscribe) -> dict[str, Any]:
+    """Receive what was missed after the positions named, then `notifications.live`, then each notification."""
+    inbox = _inbox_of(socket)
+    async with inbox.lock:
+        await inbox.resume(request.streams, _filter_of(request))
+        inbox.tells_positions = True
+        positions = inbox.positions()
+        socket.tell(NotificationsLive(payload=positions))
+        inbox.begin_heads()
+    return {"streams": sorted(positions.streams)}
+
+
+def _filter_of(request: NotificationsSubscribe) -> Filter | None:
+    """The filters of `request` as one question; a stream's positions move on past what they leave out."""
+    if request.topics is None and request.types is None and request.min_priority is None:
+        return None
+    topics = None if request.topics is None else frozenset(request.topics)
+    types = None if request.types is None else frozenset(request.types)
+    least = PRIORITY_RANKS[request.min_priority or "info"]
+
+    def wanted(payload: dict[str, Any]) -> bool:
+        return (
+            (topics is None or payload["topic"] in topics)
+            and (types is None or payload["type"] in types)
+            and PRIORITY_RANKS[payload["priority"]] >= least
+        )
+
+    return wanted
+
+
+@operation("notifications.unsubscribe", NotificationsUnsubscribe)
+async def unsubscribe_from_notifications(socket: Socket, request: NotificationsUnsubscribe) -> dict[str, Any]:
+    """Receive no more notifications on this connection."""
+    inbox = _inbox_of(socket)
+    async with inbox.lock:
+        await inbox.leave()
+    return {}
+
+
+@operation("notifications.read", NotificationsRead)
+async def read_notifications(socket: Socket, request: NotificationsRead) -> dict[str, Any]:
+    """Mark notifications read; those that are not one's own, or read already, are not counted."""
+    count = await on_thread(services.mark_read, user=socket.user, notification_ids=request.ids)
+    return {"marked": count}
+
+
+async def subscribe_inbox(socket: Socket) -> None:
+    """Follow the person's streams live: for the paths whose clients know of no positions."""
+    inbox = _inbox_of(socket)
+    async with inbox.lock:
+        await inbox.resume({})
+
+
+async def refresh_inbox(socket: Socket) -> None:
+    """Follow the person into streams they joined and out of those they left; nothing where none are followed."""
+    inbox = socket.settings_of.get("inbox")
+    if inbox is None:
+        return
+    async with inbox.lock:
+        if inbox.following:
+            await inbox.refresh()

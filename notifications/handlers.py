@@ -1,0 +1,81 @@
+"""What notifications do when something happens below them."""
+
+from decimal import Decimal
+from typing import Any
+
+from accounts.events import UserChanged, UserRegistered
+from formulas.events import SignalRaised, SubscriptionChanged
+from kernel import clock
+from kernel.realtime import wake_stream
+from notifications import services
+from notifications.events import NotificationCreated
+from notifications.models import Priority
+from notifications.selectors import stream_of_formula
+
+LONGEST_TITLE = 200
+
+
+def notify_subscribers(event: SignalRaised) -> None:
+    """Tell a formula's subscribers of its signal: one row, once for each signal however often this runs."""
+    title = f"{event.side.upper()} {event.symbol} at {_plain(event.price)}"
+    services.create_notification(
+        stream_name=stream_of_formula(event.formula_id),
+        dedup_key=f"signal:{event.signal_id}",
+        type="trade_signal",
+        priority=Priority.HIGH,
+        title=title[:LONGEST_TITLE],
+        message=_message(event),
+        source="formula",
+        symbol=event.symbol,
+        data={
+            "signal_id": event.signal_id,
+            "formula_id": event.formula_id,
+            "formula_name": event.formula_name,
+            "deployment_id": event.deployment_id,
+            "side": event.side,
+            "price": float(event.price),
+            "resolution": event.resolution,
+            "bar_time": clock.isoformat(clock.from_epoch(event.bar_time)),
+            "reason": event.reason,
+        },
+    )
+
+
+def _message(event: SignalRaised) -> str:
+    text = f"{event.formula_name} says {event.side} {event.symbol} ({event.resolution}) at {_plain(event.price)}"
+    why = ", ".join(_said(item) for item in event.reason)
+    return f"{text}: {why}." if why else f"{text}."
+
+
+def _said(item: dict[str, Any]) -> str:
+    """One value that explains a signal; a condition that holds needs no value beside it."""
+    text, value = str(item["expression"]), item.get("value")
+    if value is None or isinstance(value, bool):
+        return text
+    return f"{text} = {value:.6g}" if isinstance(value, int | float) else f"{text} = {value}"
+
+
+def _plain(price: Decimal) -> str:
+    """Without an exponent and without zeros at the end."""
+    return f"{price.normalize():f}"
+
+
+def follow_subscription(event: SubscriptionChanged) -> None:
+    """Let a subscriber into the formula's stream, or out of it."""
+    services.sync_subscription(user_id=event.user_id, formula_id=event.formula_id)
+
+
+def join_own_streams(event: UserRegistered) -> None:
+    """Address to a new person what is theirs by who they are."""
+    services.sync_memberships(user_id=event.user_id)
+
+
+def move_streams(event: UserChanged) -> None:
+    """Follow a change of role or company."""
+    services.sync_memberships(user_id=event.user_id)
+
+
+def push_to_sockets(event: NotificationCreated) -> None:
+    """Wake those who follow the stream; they read the row themselves."""
+    wake_stream(event.stream)
+    services.mark_published(notification_ids=[event.notification_id])

@@ -1,0 +1,1 @@
+"""The floor that every app stands on: events, real time, errors, jobs and base models."""

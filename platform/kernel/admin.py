@@ -1,0 +1,67 @@
+"""The floor's tables in the control panel: what is waiting, running, failed."""
+
+from typing import Any
+
+from django.contrib import admin
+from django.db.models import QuerySet
+from django.http import HttpRequest
+from unfold.admin import ModelAdmin
+
+from kernel import clock, jobs
+from kernel.errors import DomainError
+from kernel.models import Job, Lease, PendingEvent, RememberedAnswer
+
+
+class ReadOnlyAdmin(ModelAdmin):
+    """Rows that the platform writes and people only look at."""
+
+    show_full_result_count = False
+
+    def has_add_permission(self, request: HttpRequest) -> bool:
+        return False
+
+    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return False
+
+    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return False
+
+
+@admin.register(Job)
+class JobAdmin(ReadOnlyAdmin):
+    list_display = ["kind", "owner", "status", "progress", "message", "created_at", "finished_at"]
+    list_filter = ["status", "kind"]
+    list_select_related = ["owner"]
+    search_fields = ["id", "kind", "owner__username"]
+    actions = ["cancel_jobs"]
+
+    @admin.action(description="Cancel")
+    def cancel_jobs(self, request: HttpRequest, queryset: QuerySet[Job]) -> None:
+        for job in queryset:
+            try:
+                jobs.cancel(job=job)
+            except DomainError as error:
+                self.message_user(request, f"{job}: {error.message}", level="warning")
+
+
+@admin.register(PendingEvent)
+class PendingEventAdmin(ReadOnlyAdmin):
+    list_display = ["name", "attempts", "run_after", "is_dead", "last_error"]
+    list_filter = ["is_dead", "name"]
+    actions = ["try_again"]
+
+    @admin.action(description="Try again now")
+    def try_again(self, request: HttpRequest, queryset: QuerySet[PendingEvent]) -> None:
+        queryset.update(is_dead=False, attempts=0, run_after=clock.now())
+
+
+@admin.register(Lease)
+class LeaseAdmin(ReadOnlyAdmin):
+    list_display = ["name", "holder", "fencing", "expires_at"]
+
+
+@admin.register(RememberedAnswer)
+class RememberedAnswerAdmin(ReadOnlyAdmin):
+    list_display = ["user", "method", "route", "key", "status", "created_at"]
+    search_fields = ["key", "route"]
+    exclude = ["answer"]

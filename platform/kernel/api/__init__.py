@@ -1,0 +1,1 @@
+"""What every REST endpoint shares: reading and writing JSON, pages, repeats, versions of documents, jobs."""

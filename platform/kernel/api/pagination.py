@@ -1,0 +1,90 @@
+"""One shape for every list: results, total, page, size, total_pages, next, previous."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from django.core.paginator import Paginator
+from django.db.models import QuerySet
+from rest_framework.pagination import BasePagination
+from rest_framework.request import Request
+from rest_framework.response import Response
+from rest_framework.utils.urls import remove_query_param, replace_query_param
+
+from kernel.errors import Invalid
+
+DEFAULT_SIZE, MOST_SIZE, MOST_OFFSET = 20, 100, 1_000_000
+
+
+class PageNumbers(BasePagination):
+    """`page` from 1, `size` (or `limit`) of 1 to 100, 20 where unsaid; a page past the end is empty."""
+
+    request: Request
+    page: int
+    size: int
+    total: int
+
+    def paginate_queryset(
+        self, queryset: QuerySet[Any] | Sequence[Any], request: Request, view: Any = None
+    ) -> list[Any]:
+        self.request = request
+        self.page = whole_number(request, "page", default=1, least=1, most=MOST_OFFSET)
+        name = "size" if "size" in request.query_params else "limit"
+        self.size = whole_number(request, name, default=DEFAULT_SIZE, least=1, most=MOST_SIZE)
+        start = (self.page - 1) * self.size
+        if start > MOST_OFFSET:
+            raise Invalid.field("page", f"Pages end at row {MOST_OFFSET}.")
+        self.total = Paginator(queryset, self.size).count
+        return list(queryset[start : start + self.size]) if start < self.total else []
+
+    def body(self, results: Any) -> dict[str, Any]:
+        """The list's body around `results`; at least one page is counted, even when it is empty."""
+        pages = max(1, -(-self.total // self.size))
+        return {
+            "results": results,
+            "total": self.total,
+            "page": self.page,
+            "size": self.size,
+            "total_pages": pages,
+            "next": self._link(self.page + 1) if self.page < pages else None,
+            "previous": self._link(self.page - 1) if self.page > 1 else None,
+        }
+
+    def _link(self, page: int) -> str:
+        url = self.request.build_absolute_uri()
+        return remove_query_param(url, "page") if page == 1 else replace_query_param(url, "page", str(page))
+
+    def get_paginated_response(self, data: Any) -> Response:
+        return Response(self.body(data))
+
+    def get_paginated_response_schema(self, schema: dict[str, Any]) -> dict[str, Any]:
+        integer = {"type": "integer"}
+        link = {"type": "string", "format": "uri", "nullable": True}
+        properties = {
+            "results": schema,
+            "total": integer,
+            "page": integer,
+            "size": integer,
+            "total_pages": integer,
+            "next": link,
+            "previous": link,
+        }
+        return {"type": "object", "required": list(properties), "properties": properties}
+
+    def get_schema_operation_parameters(self, view: Any) -> list[dict[str, Any]]:
+        def parameter(name: str, most: int) -> dict[str, Any]:
+            schema = {"type": "integer", "minimum": 1, "maximum": most}
+            return {"name": name, "in": "query", "required": False, "schema": schema}
+
+        return [parameter("page", MOST_OFFSET), parameter("size", MOST_SIZE), parameter("limit", MOST_SIZE)]
+
+
+def whole_number(request: Request, name: str, *, default: int, least: int, most: int) -> int:
+    """The query parameter `name` as an integer within `least..most`; raises `Invalid` naming it."""
+    text = request.query_params.get(name)
+    if text is None or text == "":
+        return default
+    if not text.isascii() or not text.isdigit() or len(text) > 18:
+        raise Invalid.field(name, "A whole number is required.")
+    if not least <= int(text) <= most:
+        raise Invalid.field(name, f"Must be from {least} to {most}.")
+    return int(text)

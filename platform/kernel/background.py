@@ -1,0 +1,161 @@
+"""What a server does beside answering: supervised tasks on its own loop, and threads for their database work."""
+
+import asyncio
+import logging
+from collections.abc import Awaitable, Callable
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import asdict, dataclass
+from functools import partial
+from typing import ParamSpec, TypeVar
+
+from django.core.cache import cache
+from django.db import close_old_connections
+
+from kernel import clock, leases
+
+logger = logging.getLogger(__name__)
+
+P = ParamSpec("P")
+T = TypeVar("T")
+
+LEADER = "engine"
+FIRST_PAUSE, LONGEST_PAUSE = 0.5, 30.0
+COMPONENT_TTL = 60
+
+_threads = ThreadPoolExecutor(max_workers=4, thread_name_prefix="database")
+
+
+async def on_thread(call: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
+    """Run a blocking `call` on one of a few threads whose database connections are checked before use."""
+    return await _on(_threads, partial(call, *args, **kwargs))
+
+
+class Thread:
+    """One thread for work that must keep its order, such as recording bars."""
+
+    def __init__(self, name: str) -> None:
+        self._executor = ThreadPoolExecutor(max_workers=1, thread_name_prefix=name)
+
+    async def call(self, call: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
+        return await _on(self._executor, partial(call, *args, **kwargs))
+
+
+async def _on(executor: ThreadPoolExecutor, call: Callable[[], T]) -> T:
+    def checked() -> T:
+        close_old_connections()
+        return call()
+
+    return await asyncio.get_running_loop().run_in_executor(executor, checked)
+
+
+@dataclass(frozen=True, slots=True)
+class Task:
+    """A coroutine that runs as long as the server does; one of the leader runs in one process at a time."""
+
+    name: str
+    run: Callable[[], Awaitable[None]]
+    by_leader: bool = False
+
+
+_tasks: dict[str, Task] = {}
+
+
+def keep_running(name: str, run: Callable[[], Awaitable[None]], *, by_leader: bool = False) -> None:
+    """Let every server run `run` in the background. Called by the wiring page alone."""
+    _tasks[name] = Task(name, run, by_leader)
+
+
+async def every(seconds: float, call: Callable[[], object]) -> None:
+    """Run the blocking `call` again and again with a pause of `seconds`; its failure ends the coroutine."""
+    while True:
+        await on_thread(call)
+        await asyncio.sleep(seconds)
+
+
+class Supervisor:
+    """Starts the registered tasks, restarts one that fails, and gives the leader's tasks to one process."""
+
+    def __init__(self) -> None:
+        self._running: dict[str, asyncio.Task[None]] = {}
+
+    def start(self) -> None:
+        """Called on the server's loop once it listens."""
+        for task in _tasks.values():
+            if not task.by_leader:
+                self._begin(task)
+        self._running[LEADER] = asyncio.create_task(self._lead())
+
+    async def stop(self) -> None:
+        """End every task and give the leader's lease back."""
+        running = list(self._running.values())
+        for task in running:
+            task.cancel()
+        await asyncio.gather(*running, return_exceptions=True)
+        self._running.clear()
+        await on_thread(leases.release, LEADER)
+
+    def _begin(self, task: Task) -> None:
+        self._running[task.name] = asyncio.create_task(_supervise(task))
+
+    async def _lead(self) -> None:
+        """Hold the lease and run the leader's tasks while it lasts; stand by while another process holds it."""
+        while True:
+            fencing = await self._try_to_lead()
+            names = [task.name for task in _tasks.values() if task.by_leader]
+            if fencing is None:
+                for name in names:
+                    if running := self._running.pop(name, None):
+                        running.cancel()
+            else:
+                for task in _tasks.values():
+                    if task.by_leader and task.name not in self._running:
+                        self._begin(task)
+                await on_thread(report, LEADER, "ok", f"led by {leases.holder_name()}")
+            await asyncio.sleep(leases.RENEW_EVERY)
+
+    async def _try_to_lead(self) -> int | None:
+        try:
+            return await on_thread(leases.take, LEADER)
+        except Exception:  # without the database nobody leads
+            logger.exception("the leader's lease could not be renewed")
+            return None
+
+
+async def _supervise(task: Task) -> None:
+    pause = FIRST_PAUSE
+    while True:
+        started = clock.monotonic()
+        try:
+            await task.run()
+            return
+        except asyncio.CancelledError:
+            raise
+        except Exception as error:  # a fault in one task must not end the others; it is logged and tried again
+            logger.exception("%s failed; starting it again", task.name)
+            await on_thread(report, task.name, "error", repr(error)[:200])
+        if clock.monotonic() - started > LONGEST_PAUSE:
+            pause = FIRST_PAUSE
+        await asyncio.sleep(pause)
+        pause = min(pause * 2, LONGEST_PAUSE)
+
+
+@dataclass(frozen=True, slots=True)
+class Component:
+    """How a part of the running system says it is: `ok`, `degraded` or `error`, and since when it says so."""
+
+    name: str
+    status: str
+    detail: str
+    reported_at: str
+
+
+def report(name: str, status: str = "ok", detail: str = "") -> None:
+    """Say how the component `name` is; what is silent for a minute is taken as gone."""
+    component = Component(name, status, detail, clock.isoformat(clock.now()))
+    cache.set(f"component:{name}", asdict(component), COMPONENT_TTL)
+
+
+def reported(names: list[str]) -> dict[str, Component | None]:
+    """The latest word of each component; none for a silent one."""
+    found = cache.get_many([f"component:{name}" for name in names])
+    return {name: Component(**found[key]) if (key := f"component:{name}") in found else None for name in names}

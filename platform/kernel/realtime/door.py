@@ -1,0 +1,84 @@
+"""Pushing from anywhere: a view's thread, the feed's, a worker's, a command's."""
+
+import asyncio
+import logging
+import threading
+from collections.abc import Coroutine
+from concurrent.futures import Future
+from typing import Any
+
+from channels.layers import InMemoryChannelLayer, get_channel_layer
+
+from kernel.realtime import hub as hubs
+from kernel.realtime.messages import Push, encode
+
+logger = logging.getLogger(__name__)
+
+_publisher: asyncio.AbstractEventLoop | None = None
+_publisher_lock = threading.Lock()
+
+
+def push(topic: str, message: Push, *, newest_only: str | None = None) -> None:
+    """Send `message` to every socket on `topic`, from any thread, without waiting.
+
+    With `newest_only`, a message still waiting in a socket's queue under the same key is replaced: for state such
+    as a forming bar, of which only the newest matters.
+    """
+    _send(topic, text=encode(message), newest_only=newest_only)
+
+
+def wake_stream(stream: str) -> None:
+    """Tell every process with readers of `stream` that it has grown; they read the rows themselves."""
+    _send(stream_topic(stream))
+
+
+def close_sockets(topic: str, code: int) -> None:
+    """Close the sockets on a private topic (`user:7`, `session:…`) with `code`."""
+    _send(topic, close=code)
+
+
+def refresh_sockets(topic: str) -> None:
+    """Let the sockets on a private topic work out anew what they may see."""
+    _send(topic, refresh=True)
+
+
+def stream_topic(stream: str) -> str:
+    return f"stream:{stream}"
+
+
+def _send(topic: str, **body: Any) -> None:
+    loop = _sending_loop()
+    if loop is None:
+        return  # one process, no server in it: nobody can be listening
+    message = {"type": "hub.message", "topic": topic, **body}
+    sending = get_channel_layer().group_send(hubs.group_name(topic), message)
+    _run_on(loop, sending)
+
+
+def _run_on(loop: asyncio.AbstractEventLoop, sending: Coroutine[Any, Any, None]) -> None:
+    # Through the loop's own door, even from another thread: a plain put would not wake it up.
+    future = asyncio.run_coroutine_threadsafe(sending, loop)
+    future.add_done_callback(_log_failure)
+
+
+def _log_failure(future: "Future[None]") -> None:
+    if not future.cancelled() and (error := future.exception()):
+        logger.warning("a push was lost on the way to the channel layer: %r", error)
+
+
+def _sending_loop() -> asyncio.AbstractEventLoop | None:
+    """The server's loop where this process has one, else a long-lived thread's (none in the embedded mode)."""
+    if running := hubs.loops():
+        return running[-1]
+    if isinstance(get_channel_layer(), InMemoryChannelLayer):
+        return None
+    return _publisher_loop()
+
+
+def _publisher_loop() -> asyncio.AbstractEventLoop:
+    global _publisher  # noqa: PLW0603  one loop for the whole process, made at first use
+    with _publisher_lock:
+        if _publisher is None:
+            _publisher = asyncio.new_event_loop()
+            threading.Thread(target=_publisher.run_forever, name="publisher", daemon=True).start()
+        return _publisher

@@ -1,0 +1,298 @@
+"""A socket path as an ASGI application: handshake, sign-in, the reading loop and its limits."""
+
+import asyncio
+import logging
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, field
+from typing import Any, TypeVar
+from urllib.parse import parse_qs, urlsplit
+
+import msgspec
+from django.conf import settings
+
+from kernel import clock
+from kernel.background import on_thread
+from kernel.errors import DomainError, problem
+from kernel.realtime import socket as sockets
+from kernel.realtime.dialects import Canonical
+from kernel.realtime.messages import Envelope, Payload, Push, Request, encode
+from kernel.realtime.operations import Operation, authenticator, find_operation, operation
+from kernel.realtime.socket import Identity, Send, Socket, SocketError
+
+logger = logging.getLogger(__name__)
+
+Receive = Callable[[], Awaitable[dict[str, Any]]]
+T = TypeVar("T")
+
+AUTH_WITHIN = 10.0
+LONGEST_MESSAGE = 64 * 1024
+MOST_MISTAKES = 20
+MESSAGES_A_SECOND, BURST = 20.0, 100.0
+
+
+class AuthRequest(Request, frozen=True, kw_only=True):
+    token: str
+
+
+class ErrorPayload(Payload, frozen=True, kw_only=True):
+    code: str
+    detail: str
+    status: int
+    type: str = "about:blank"
+    title: str = ""
+    request_id: str = ""
+    errors: dict[str, Any] | None = None
+
+
+class ErrorMessage(Push, frozen=True, kw_only=True, tag="error"):
+    """A message that could not be carried out, with the same fields as REST's problem."""
+
+    payload: ErrorPayload
+    id: str | int | None = None
+
+
+@operation("auth", AuthRequest)
+async def sign_in(socket: Socket, request: AuthRequest) -> dict[str, Any]:
+    """Sign in on an open connection, or prolong it with a fresh token."""
+    identity = await on_thread(authenticator(), "bearer", request.token)
+    if identity is None:
+        socket.close(sockets.UNAUTHENTICATED)
+        raise SocketError("The token is not valid.")
+    await socket.sign_in(identity)
+    until = identity.expires_at
+    expires_at = clock.isoformat(clock.from_epoch(int(until))) if until else None
+    return {"user_id": identity.user.pk, "expires_at": expires_at}
+
+
+@dataclass(frozen=True)
+class Endpoint:
+    """One socket path.
+
+    `on_sign_in` runs when somebody has signed in (own inbox subscribed, for instance); `admits` may refuse the
+    signed-in user of a path that names somebody; `is_open` says that strangers may stay and use public operations.
+    """
+
+    dialect: Canonical = field(default_factory=Canonical)
+    on_sign_in: Callable[[Socket], Awaitable[None]] | None = None
+    on_refresh: Callable[[Socket], Awaitable[None]] | None = None
+    admits: Callable[[Identity, dict[str, Any]], bool] | None = None
+
+    async def __call__(self, scope: dict[str, Any], receive: Receive, send: Send) -> None:
+        await receive()  # websocket.connect
+        if not origin_is_allowed(scope):
+            await send({"type": "websocket.close"})
+            return
+        credential = find_credential(scope)
+        accept: dict[str, Any] = {"type": "websocket.accept"}
+        if credential and credential[0] == "subprotocol":
+            accept["subprotocol"] = "bearer"
+        await send(accept)
+        socket = Socket(send, self.dialect, on_refresh=self.on_refresh)
+        await _Connection(self, scope, receive, socket, credential).run()
+
+
+@dataclass(eq=False)
+class _Connection:
+    endpoint: Endpoint
+    scope: dict[str, Any]
+    receive: Receive
+    socket: Socket
+    credential: tuple[str, str] | None
+    mistakes: int = 0
+    allowance: float = BURST
+    counted_at: float = 0.0
+
+    async def run(self) -> None:
+        writing = asyncio.create_task(self.socket.write())
+        reading = asyncio.create_task(self._read())
+        try:
+            await asyncio.wait({writing, reading}, return_when=asyncio.FIRST_COMPLETED)
+            if not writing.done() and self.socket.is_closing:
+                await asyncio.wait({writing}, timeout=5)
+        except asyncio.CancelledError:
+            # The server stops: say so, so that the client comes back with jitter and resumes.
+            await self.socket.send({"type": "websocket.close", "code": sockets.RESTARTING})
+            raise
+        finally:
+            writing.cancel()
+            reading.cancel()
+            outcomes = await asyncio.gather(writing, reading, return_exceptions=True)
+            await self.socket.forget()
+            for outcome in outcomes:
+                if isinstance(outcome, Exception):
+                    logger.error("a socket ended with an error", exc_info=outcome)
+
+    async def _read(self) -> None:
+        if self.credential and not await self._admit(*self.credential):
+            await self._until_gone()
+            return
+        silence = asyncio.get_running_loop().call_later(AUTH_WITHIN, self._close_if_stranger)
+        try:
+            while True:
+                event = await self.receive()
+                if event["type"] == "websocket.disconnect":
+                    return
+                if self.socket.is_closing:
+                    continue
+                await self._take(event)
+        finally:
+            silence.cancel()
+
+    async def _until_gone(self) -> None:
+        while (await self.receive())["type"] != "websocket.disconnect":
+            pass
+
+    def _close_if_stranger(self) -> None:
+        # A stranger may stay only for public data, and has then asked for some by now.
+        if self.socket.identity is None and not self.socket.settings_of.get("public"):
+            self.socket.close(sockets.SILENT)
+
+    async def _admit(self, kind: str, credential: str) -> bool:
+        identity = await on_thread(authenticator(), "bearer" if kind == "subprotocol" else kind, credential)
+        if identity is None:
+            self.socket.close(sockets.UNAUTHENTICATED)
+            return False
+        await self.socket.sign_in(identity)
+        return await self._welcome(identity)
+
+    async def _welcome(self, identity: Identity) -> bool:
+        if self.endpoint.admits and not self.endpoint.admits(identity, self.scope["url_route"]["kwargs"]):
+            self.socket.close(sockets.NOT_YOURS)
+            return False
+        if self.endpoint.on_sign_in:
+            await self.endpoint.on_sign_in(self.socket)
+        return True
+
+    async def _take(self, event: dict[str, Any]) -> None:
+        text = event.get("text")
+        if text is None:
+            self.socket.close(sockets.INVALID)
+            return
+        if not self._may_speak():
+            self.socket.close(sockets.TOO_MUCH)
+            return
+        if text == "ping":
+            self._pong(None)
+            return
+        request_id: str | int | None = None
+        try:
+            envelope = _decode(text, Envelope)
+            request_id = envelope.id
+            await self._carry_out(envelope)
+        except DomainError as error:
+            self._refuse(error, request_id)
+        except Exception:  # a fault of ours ends the message, not the connection
+            logger.exception("a socket message failed")
+            self._refuse(_OurFault(), request_id)
+
+    def _may_speak(self) -> bool:
+        now = clock.monotonic()
+        earned = (now - self.counted_at) * MESSAGES_A_SECOND if self.counted_at else BURST
+        self.allowance = min(BURST, self.allowance + earned) - 1
+        self.counted_at = now
+        return self.allowance >= 0
+
+    def _pong(self, request_id: str | int | None) -> None:
+        plain = parse_qs(self.scope.get("query_string", b"").decode()).get("plain") == ["1"]
+        self.socket.offer_answer(self.socket.dialect.pong(request_id, plain))
+
+    async def _carry_out(self, envelope: Envelope) -> None:
+        if envelope.type == "ping":
+            self._pong(envelope.id)
+            return
+        found = find_operation(envelope.type)
+        if found is None:
+            if self.socket.dialect.pong_to_anything and self.socket.identity:
+                self._pong(envelope.id)
+                return
+            raise SocketError(f"There is no message of type {envelope.type[:64]!r}.", errors={"type": ["unknown"]})
+        self._check_stranger(found)
+        request = _decode(bytes(envelope.payload), found.request)
+        was_stranger = self.socket.identity is None
+        answer = await found.handler(self.socket, request)
+        if answer is not None:
+            payload = {"status": "ok", "message": "", **answer}
+            self.socket.offer_answer(self.socket.dialect.answer(f"{found.name}.response", envelope.id, payload))
+        if was_stranger and self.socket.identity:
+            await self._welcome(self.socket.identity)
+
+    def _check_stranger(self, found: Operation) -> None:
+        if self.socket.identity or found.name == "auth":
+            return
+        if not found.is_public():
+            raise NeedsSignIn
+        self.socket.settings_of["public"] = True
+
+    def _refuse(self, error: DomainError, request_id: str | int | None) -> None:
+        body = problem(error.status, error.code, error.message, error.errors)
+        message = ErrorMessage(payload=ErrorPayload(**body), id=request_id)
+        if isinstance(error, _Undecodable) or error.code == SocketError.code:
+            self.mistakes += 1
+        self.socket.offer(encode(message))
+        if self.mistakes >= MOST_MISTAKES:
+            self.socket.close(sockets.INVALID)
+
+
+class NeedsSignIn(SocketError):
+    code = "not_authenticated"
+    status = 401  # type: ignore[assignment]
+    message = "Sign in first."
+
+
+class _OurFault(DomainError):
+    """Not counted among the client's mistakes."""
+
+    code = "internal_error"
+    status = 500  # type: ignore[assignment]
+    message = "Something went wrong on our side."
+
+
+class _Undecodable(DomainError):
+    code = "validation_error"
+    message = "The message is not valid."
+
+
+def _decode(text: str | bytes, kind: type[T]) -> T:
+    if len(text) > LONGEST_MESSAGE:
+        raise _Undecodable(f"A message may have {LONGEST_MESSAGE} bytes.")
+    try:
+        return msgspec.json.decode(text, type=kind)
+    except (msgspec.MsgspecError, RecursionError, ValueError) as error:
+        where = str(error).rpartition("`$")[2].strip("`.") or "payload"
+        raise _Undecodable(
+            f"The message is not valid: {str(error)[:160]}", errors={where: [str(error)[:160]]}
+        ) from None
+
+
+def _header(scope: dict[str, Any], name: bytes) -> list[str]:
+    return [value.decode("latin-1") for key, value in scope["headers"] if key == name]
+
+
+def origin_is_allowed(scope: dict[str, Any]) -> bool:
+    """Whether a browser page of this origin may connect; programs send none and are judged by their credential."""
+    origins = _header(scope, b"origin")
+    if not origins:
+        return True
+    if len(origins) > 1:
+        return False
+    origin = urlsplit(origins[0])
+    if f"{origin.scheme}://{origin.netloc}" != origins[0] or origin.scheme not in {"http", "https"}:
+        return False
+    return origins[0] in settings.CORS_ALLOWED_ORIGINS or [origin.netloc] == _header(scope, b"host")
+
+
+def find_credential(scope: dict[str, Any]) -> tuple[str, str] | None:
+    """What the handshake says of who connects, as (kind, credential), in the documented order of preference."""
+    protocols = scope.get("subprotocols", [])
+    if len(protocols) >= 2 and protocols[0] == "bearer":
+        return "subprotocol", protocols[1]
+    query = parse_qs(scope.get("query_string", b"").decode("latin-1"))
+    if ticket := query.get("ticket"):
+        return "ticket", ticket[0]
+    if settings.WS_TOKEN_IN_URL and (token := query.get("token")):
+        return "bearer", token[0]
+    for value in _header(scope, b"authorization"):
+        scheme, _, credential = value.partition(" ")
+        if scheme.lower() in {"bearer", "api-key"}:
+            return scheme.lower(), credential.strip()
+    return None

@@ -1,0 +1,104 @@
+"""The listeners of one process: which sockets are on which topic, and the one channel that feeds them."""
+
+import asyncio
+import hashlib
+import logging
+from collections.abc import Callable
+from typing import Any
+
+from channels.layers import get_channel_layer
+
+logger = logging.getLogger(__name__)
+
+Listener = Callable[[dict[str, Any]], None]
+
+
+def group_name(topic: str) -> str:
+    """The layer's name for `topic`: a hash, because layers refuse the characters that symbols have."""
+    return "t." + hashlib.sha256(topic.encode()).hexdigest()[:40]
+
+
+class Hub:
+    """Topic → listeners, for one event loop. A group of the layer is joined while it has a listener here."""
+
+    def __init__(self) -> None:
+        self._listeners: dict[str, set[Listener]] = {}
+        self._channel: str | None = None
+        self._reading: asyncio.Task[None] | None = None
+        self._lock = asyncio.Lock()
+
+    def has_listeners(self, topic: str) -> bool:
+        return topic in self._listeners
+
+    async def join(self, topic: str, listener: Listener) -> None:
+        """From the return on, every message pushed to `topic` reaches `listener`."""
+        async with self._lock:
+            await self._start()
+            if topic not in self._listeners:
+                await get_channel_layer().group_add(group_name(topic), self._channel)
+            # Only now: where the layer refused, the next to join must ask it again.
+            self._listeners.setdefault(topic, set()).add(listener)
+
+    async def leave(self, topic: str, listener: Listener) -> None:
+        async with self._lock:
+            listeners = self._listeners.get(topic)
+            if listeners is None:
+                return
+            listeners.discard(listener)
+            if not listeners:
+                del self._listeners[topic]
+                await get_channel_layer().group_discard(group_name(topic), self._channel)
+
+    async def close(self) -> None:
+        """Stop listening; for a server that stops and for tests that end."""
+        if self._reading:
+            self._reading.cancel()
+            await asyncio.gather(self._reading, return_exceptions=True)
+        for topic in list(self._listeners):
+            await get_channel_layer().group_discard(group_name(topic), self._channel)
+        self._listeners.clear()
+        self._channel = self._reading = None
+
+    async def _start(self) -> None:
+        if self._channel is None:
+            self._channel = await get_channel_layer().new_channel("hub")
+            self._reading = asyncio.create_task(self._read(self._channel))
+
+    async def _read(self, channel: str) -> None:
+        while True:
+            try:
+                self.dispatch(await get_channel_layer().receive(channel))
+            except asyncio.CancelledError:
+                raise
+            except Exception:  # the layer may be gone for a while; what it lost is read from the tables
+                logger.exception("the channel layer failed; trying again")
+                await asyncio.sleep(1)
+
+    def dispatch(self, message: dict[str, Any]) -> None:
+        """Hand a message of the layer to the listeners of its topic."""
+        for listener in tuple(self._listeners.get(message["topic"], ())):
+            try:
+                listener(message)
+            except Exception:  # one listener's fault must not keep the message from the others
+                logger.exception("a listener failed on a message of %s", message["topic"])
+
+
+_hubs: dict[asyncio.AbstractEventLoop, Hub] = {}
+
+
+def hub() -> Hub:
+    """The hub of the running loop."""
+    loop = asyncio.get_running_loop()
+    for other in [other for other in _hubs if other.is_closed()]:
+        del _hubs[other]
+    return _hubs.setdefault(loop, Hub())
+
+
+def loops() -> list[asyncio.AbstractEventLoop]:
+    """The loops of this process that have a hub, the server's own among them."""
+    return [loop for loop in _hubs if not loop.is_closed()]
+
+
+async def close_hub() -> None:
+    if found := _hubs.pop(asyncio.get_running_loop(), None):
+        await found.close()

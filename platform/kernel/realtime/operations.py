@@ -1,0 +1,80 @@
+"""What a client may ask on a socket: one table from message type to request type and handler."""
+
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Protocol, TypeVar
+
+from kernel.realtime.messages import Request
+from kernel.realtime.streams import StreamSource
+
+if TYPE_CHECKING:
+    from kernel.realtime.socket import Identity, Socket
+
+R = TypeVar("R", bound=Request)
+OperationHandler = Callable[["Socket", R], Awaitable[dict[str, Any] | None]]
+
+
+@dataclass(frozen=True, slots=True)
+class Operation:
+    """One request: its `name`, the type of its payload, who serves it, and whether strangers may ask."""
+
+    name: str
+    request: type[Request]
+    handler: OperationHandler[Any]
+    is_public: Callable[[], bool]
+    summary: str
+
+
+class Authenticator(Protocol):
+    """Finds who a credential belongs to. Blocking; runs on a database thread; none for a bad one."""
+
+    def __call__(self, kind: str, credential: str) -> "Identity | None": ...
+
+
+_operations: dict[str, Operation] = {}
+_authenticator: list[Authenticator] = []
+_stream_source: list[StreamSource] = []
+
+
+def _never() -> bool:
+    return False
+
+
+def operation(
+    name: str, request: type[R], *, is_public: Callable[[], bool] = _never
+) -> Callable[[OperationHandler[R]], OperationHandler[R]]:
+    """Serve the message type `name`; the handler's answer, if any, is sent as `<name>.response`."""
+
+    def register(handler: OperationHandler[R]) -> OperationHandler[R]:
+        summary = (handler.__doc__ or name).strip().splitlines()[0]
+        _operations[name] = Operation(name, request, handler, is_public, summary)
+        return handler
+
+    return register
+
+
+def find_operation(name: str) -> Operation | None:
+    return _operations.get(name)
+
+
+def operations() -> list[Operation]:
+    """Every operation, by name."""
+    return sorted(_operations.values(), key=lambda operation: operation.name)
+
+
+def use_authenticator(authenticator: Authenticator) -> None:
+    """Called by the wiring page: the floor does not know how people sign in."""
+    _authenticator[:] = [authenticator]
+
+
+def use_stream_source(source: StreamSource) -> None:
+    """Called by the wiring page: the floor does not know where streams are kept."""
+    _stream_source[:] = [source]
+
+
+def authenticator() -> Authenticator:
+    return _authenticator[0]
+
+
+def stream_source() -> StreamSource:
+    return _stream_source[0]

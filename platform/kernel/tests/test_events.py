@@ -1,0 +1,125 @@
+"""Events: handlers run after commit, and what is durable survives crashes and failures."""
+
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Any, ClassVar
+
+import pytest
+from django.db import transaction
+
+from kernel import clock, events
+from kernel.events import Event, on, publish, retry_pending
+from kernel.models import PendingEvent
+
+pytestmark = pytest.mark.django_db
+
+
+@dataclass(frozen=True)
+class Rang(Event):
+    times: int
+
+
+@dataclass(frozen=True)
+class RangForSure(Event):
+    durable: ClassVar[bool] = True
+    times: int
+
+
+@pytest.fixture(autouse=True)
+def _own_handlers(monkeypatch: Any) -> None:
+    monkeypatch.setattr(events, "_handlers", {})
+
+
+heard: list[int] = []
+failures: list[Exception] = []
+
+
+def listen(event: Any) -> None:
+    heard.append(event.times)
+
+
+def stumble(event: Any) -> None:
+    if failures:
+        raise failures.pop()
+    heard.append(-event.times)
+
+
+@pytest.fixture(autouse=True)
+def _silence() -> None:
+    heard.clear()
+    failures.clear()
+
+
+def let_time_pass() -> None:
+    PendingEvent.objects.update(run_after=clock.now() - timedelta(seconds=1))
+
+
+def test_handlers_run_after_commit_and_never_before(django_capture_on_commit_callbacks: Any) -> None:
+    on(Rang, listen)
+    with django_capture_on_commit_callbacks(execute=True):
+        publish(Rang(3))
+        assert heard == []
+    assert heard == [3]
+
+
+def test_what_is_rolled_back_was_never_published(django_capture_on_commit_callbacks: Any) -> None:
+    on(RangForSure, listen)
+    with django_capture_on_commit_callbacks(execute=True), pytest.raises(ZeroDivisionError), transaction.atomic():
+        publish(RangForSure(1))
+        raise ZeroDivisionError
+    assert heard == []
+    assert not PendingEvent.objects.exists()
+
+
+def test_a_failing_handler_does_not_keep_the_others_from_running(django_capture_on_commit_callbacks: Any) -> None:
+    on(Rang, stumble, listen)
+    failures.append(RuntimeError("no bell"))
+    with django_capture_on_commit_callbacks(execute=True):
+        publish(Rang(2))
+    assert heard == [2]
+
+
+def test_a_durable_event_leaves_no_row_once_it_is_handled(django_capture_on_commit_callbacks: Any) -> None:
+    on(RangForSure, listen)
+    with django_capture_on_commit_callbacks(execute=True):
+        publish(RangForSure(1))
+    assert heard == [1]
+    assert not PendingEvent.objects.exists()
+
+
+def test_a_crash_between_commit_and_handler_loses_nothing() -> None:
+    on(RangForSure, listen)
+    # The callbacks of this commit are never run: the process is gone.
+    publish(RangForSure(7))
+    assert retry_pending() == 0, "a row that was just written belongs to the process that wrote it"
+    let_time_pass()
+    assert retry_pending() == 1
+    assert heard == [7]
+    assert not PendingEvent.objects.exists()
+
+
+def test_only_the_handlers_that_failed_run_again(django_capture_on_commit_callbacks: Any) -> None:
+    on(RangForSure, listen, stumble)
+    failures.append(RuntimeError("once"))
+    with django_capture_on_commit_callbacks(execute=True):
+        publish(RangForSure(4))
+    assert heard == [4]
+    let_time_pass()
+    retry_pending()
+    assert heard == [4, -4]
+
+
+def test_an_event_that_always_fails_is_put_aside_and_the_next_one_runs() -> None:
+    on(RangForSure, stumble)
+    publish(RangForSure(1))
+    for _ in range(events.MOST_ATTEMPTS):
+        failures.append(RuntimeError("always"))
+        let_time_pass()
+        retry_pending()
+    poisoned = PendingEvent.objects.get()
+    assert poisoned.is_dead
+    assert "always" in poisoned.last_error
+    publish(RangForSure(2))
+    let_time_pass()
+    assert retry_pending() == 1
+    assert heard == [-2]

@@ -1,0 +1,28 @@
+"""Celery, for installations with Redis: it wakes workers up; what is to be done stands in the job's row."""
+
+import os
+
+from celery import Celery
+
+os.environ.setdefault("DJANGO_SETTINGS_MODULE", "signalbox.settings")
+
+app = Celery("signalbox")
+app.config_from_object("django.conf:settings", namespace="CELERY")
+app.conf.update(
+    accept_content=["json"],
+    task_serializer="json",
+    task_acks_late=True,
+    task_reject_on_worker_lost=True,
+    task_ignore_result=True,
+    worker_prefetch_multiplier=1,
+    broker_connection_retry_on_startup=True,
+    broker_transport_options={"socket_timeout": 5, "socket_connect_timeout": 5},
+)
+
+
+@app.task(name="kernel.run_job")  # type: ignore[untyped-decorator]
+def run_job(job_id: str) -> None:
+    """Run one job; a job that another worker has claimed is left to it."""
+    from kernel import jobs
+
+    jobs.run_job(job_id)

@@ -1,0 +1,167 @@
+"""What the environment may say, typed: a wrong value is refused at start, by name."""
+
+import os
+import secrets
+import sys
+from pathlib import Path
+from typing import Annotated, Literal, Self
+from urllib.parse import quote, urlsplit
+
+from pydantic import Field, ValidationError, field_validator, model_validator
+from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+
+BASE_DIR = Path(__file__).resolve().parents[2]
+EXIT_CONFIG = 78  # EX_CONFIG of sysexits.h
+SAMPLE_SECRETS = frozenset({"secret", "changeme", "your-secret-key-here", "your-secret-key", "password"})
+LEAST_SECRET_BYTES = 32
+
+Words = Annotated[tuple[str, ...], NoDecode]
+
+
+class Environment(BaseSettings):
+    """Every variable Signalbox reads. Real variables win over the `.env` file in the project's root."""
+
+    model_config = SettingsConfigDict(env_ignore_empty=True, extra="ignore", env_file_encoding="utf-8")
+
+    environment: Literal["development", "test", "staging", "production"] = "development"
+    debug: bool = False
+    host: str = "127.0.0.1"
+    port: int = Field(default=8000, ge=1, le=65535)
+    data_dir: Path = BASE_DIR / "var"
+    log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL"] = "INFO"
+    log_file: Path | None = None
+    secret_key: str = ""
+    public_base_url: str = ""
+    allowed_hosts: Words = ()
+    cors_allowed_origins: Words = ()
+    trusted_proxies: Words = ()
+
+    database_url: str = ""
+    db_host: str = ""
+    db_port: int = Field(default=5432, ge=1, le=65535)
+    db_name: str = ""
+    db_user: str = ""
+    db_password: str = ""
+    redis_url: str = ""
+    redis_namespace: str = Field(default="signalbox", pattern=r"^[A-Za-z0-9._-]{1,50}$")
+    s3_bucket: str = ""
+    aws_access_key_id: str = ""
+    aws_secret_access_key: str = ""
+    aws_s3_endpoint_url: str = ""
+
+    demo_password: str = ""
+    datafeed_public: bool = True
+    ws_token_in_url: bool | None = None
+    replay_interval: float = Field(default=5.0, gt=0, le=86_400)
+    bar_broadcaster_enabled: bool = True
+    bar_broadcaster_interval: float = Field(default=2.0, gt=0, le=3_600)
+    bar_broadcaster_symbols: Words = ("AAPL", "GOOGL", "MSFT")
+    bar_broadcaster_resolutions: Words = ("1",)
+
+    @field_validator(
+        "allowed_hosts",
+        "cors_allowed_origins",
+        "trusted_proxies",
+        "bar_broadcaster_symbols",
+        "bar_broadcaster_resolutions",
+        mode="before",
+    )
+    @classmethod
+    def split_commas(cls, value: object) -> object:
+        if isinstance(value, str):
+            return tuple(word.strip() for word in value.split(",") if word.strip())
+        return value
+
+    @field_validator("log_level", mode="before")
+    @classmethod
+    def upper_case(cls, value: object) -> object:
+        return value.upper() if isinstance(value, str) else value
+
+    @field_validator("database_url", "redis_url", "public_base_url", "aws_s3_endpoint_url")
+    @classmethod
+    def known_scheme(cls, value: str, info: object) -> str:
+        name = getattr(info, "field_name", "")
+        schemes = _SCHEMES[name]
+        if value and urlsplit(value).scheme not in schemes:
+            raise ValueError(f"must begin with one of {', '.join(f'{s}://' for s in schemes)}")
+        return value
+
+    @model_validator(mode="after")
+    def one_database(self) -> Self:
+        """`DB_*` is the long way to write `DATABASE_URL`, which wins where both are set."""
+        if self.db_host and not self.database_url:
+            if not self.db_name:
+                raise ValueError("DB_NAME is needed beside DB_HOST")
+            login = quote(self.db_user, safe="")
+            if self.db_password:
+                login += ":" + quote(self.db_password, safe="")
+            at = f"{login}@" if login else ""
+            self.database_url = f"postgresql://{at}{self.db_host}:{self.db_port}/{self.db_name}"
+        return self
+
+    @model_validator(mode="after")
+    def safe_in_production(self) -> Self:
+        if self.environment != "production":
+            return self
+        secret = self.secret_key
+        if len(secret.encode()) < LEAST_SECRET_BYTES or secret.lower() in SAMPLE_SECRETS:
+            raise ValueError(f"SECRET_KEY must be your own, of at least {LEAST_SECRET_BYTES} bytes, in production")
+        if self.debug:
+            raise ValueError("DEBUG must be off in production")
+        if not self.public_base_url.startswith("https://"):
+            raise ValueError("PUBLIC_BASE_URL must be the https:// address of the site in production")
+        return self
+
+    @property
+    def is_production(self) -> bool:
+        return self.environment == "production"
+
+    @property
+    def is_embedded(self) -> bool:
+        """One process on one machine: SQLite and nothing beside it."""
+        return not self.database_url and not self.redis_url
+
+    @property
+    def token_in_url_allowed(self) -> bool:
+        """On in the embedded default, off in production, and as `WS_TOKEN_IN_URL` says where it is set."""
+        if self.ws_token_in_url is not None:
+            return self.ws_token_in_url
+        return not self.is_production
+
+
+_SCHEMES: dict[str, tuple[str, ...]] = {
+    "database_url": ("postgresql", "postgres", "sqlite"),
+    "redis_url": ("redis", "rediss", "unix"),
+    "public_base_url": ("http", "https"),
+    "aws_s3_endpoint_url": ("http", "https"),
+}
+
+
+def read_environment() -> Environment:
+    """The environment as Signalbox understands it; prints each fault by name and exits 78 where it is wrong.
+
+    `ENV_FILE` names another file than `.env`, or none when empty.
+    """
+    env_file = os.environ.get("ENV_FILE", str(BASE_DIR / ".env"))
+    try:
+        return Environment(_env_file=env_file or None)  # type: ignore[call-arg]
+    except ValidationError as error:
+        for fault in error.errors():
+            name = "_".join(str(part) for part in fault["loc"]).upper()
+            message = fault["msg"].removeprefix("Value error, ")
+            sys.stderr.write(f"Signalbox cannot start: {f'{name}: ' if name else ''}{message}\n")
+        raise SystemExit(EXIT_CONFIG) from None
+
+
+def kept_secret(data_dir: Path, name: str, length: int = 48) -> str:
+    """The secret kept in `data_dir/secrets/name`, made at first use and readable by its owner alone."""
+    folder = data_dir / "secrets"
+    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    path = folder / name
+    try:
+        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    except FileExistsError:
+        return path.read_text(encoding="ascii").strip()
+    with os.fdopen(descriptor, "w", encoding="ascii") as file:
+        file.write(secrets.token_urlsafe(length))
+    return path.read_text(encoding="ascii").strip()

@@ -1,0 +1,67 @@
+"""The root of the service: a page for browsers, metadata for programs; and the AsyncAPI document."""
+
+from typing import Any
+
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import render
+from django.views.decorators.vary import vary_on_headers
+from drf_spectacular.utils import extend_schema
+from rest_framework.permissions import AllowAny
+from rest_framework.request import Request
+from rest_framework.response import Response
+from rest_framework.views import APIView
+
+from kernel.api.renderers import encoder
+from kernel.realtime.asyncapi import document
+from signalbox import __version__
+
+API_VERSION = "v1"
+
+
+def metadata(prefix: str = "/api/v1") -> dict[str, Any]:
+    """What this service is and where its parts are, as paths."""
+    return {
+        "name": "Signalbox",
+        "version": __version__,
+        "current_api_version": API_VERSION,
+        "documentation": f"{prefix}/docs",
+        "openapi": f"{prefix}/openapi.json",
+        "health": f"{prefix}/health",
+        "versions": f"{prefix}/versions",
+        "datafeed": f"{prefix}/datafeed/config",
+        "websockets": {
+            "endpoint": f"{prefix}/ws",
+            "notifications": "/ws/notifications",
+            "documentation": f"{prefix}/ws/asyncapi.json",
+        },
+    }
+
+
+@vary_on_headers("Accept")
+def home(request: HttpRequest) -> HttpResponse:
+    """`/`: the web page where the client asks for HTML, the service's metadata where it does not."""
+    if "text/html" in request.headers.get("Accept", ""):
+        return render(request, "index.html")
+    return HttpResponse(encoder.encode(metadata()), content_type="application/json")
+
+
+class RootView(APIView):
+    """The metadata under the API's own prefixes."""
+
+    permission_classes = [AllowAny]
+    authentication_classes = ()
+
+    @extend_schema(exclude=True)
+    def get(self, request: Request) -> Response:
+        return Response(metadata(request.path_info.rstrip("/") or "/api/v1"))
+
+
+class AsyncApiView(APIView):
+    """The sockets' own document, made from the types that validate their messages."""
+
+    permission_classes = [AllowAny]
+    authentication_classes = ()
+
+    @extend_schema(exclude=True)
+    def get(self, request: Request) -> Response:
+        return Response(document(version=__version__))

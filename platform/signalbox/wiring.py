@@ -1,0 +1,64 @@
+"""The way a bar goes, from the provider to the screen: read this page from top to bottom.
+
+Handlers, background tasks and what a lower app needs from a higher one are connected here and nowhere else.
+"""
+
+from django.conf import settings
+
+from accounts.events import SessionRevoked, UserChanged, UserRegistered
+from accounts.handlers import close_session_sockets, refresh_user_sockets
+from accounts.sockets import authenticate_socket
+from datafeed.events import BarClosed
+from datafeed.tasks import run_feed
+from formulas.events import SignalRaised, SubscriptionChanged
+from formulas.handlers import evaluate_formulas, push_signal
+from formulas.tasks import catch_up
+from kernel.api.idempotency import forget_old_answers
+from kernel.background import every, keep_running, on_thread
+from kernel.events import on, retry_pending
+from kernel.jobs import requeue_abandoned, run_jobs
+from kernel.realtime import use_authenticator, use_stream_source
+from notifications.events import NotificationCreated
+from notifications.handlers import (
+    follow_subscription,
+    join_own_streams,
+    move_streams,
+    notify_subscribers,
+    push_to_sockets,
+)
+from notifications.selectors import NotificationStreams
+from notifications.tasks import sweep_unpublished
+
+
+def wire() -> None:
+    """Connect everything; called once, when all apps are loaded."""
+    # From the market to the person.
+    on(BarClosed, evaluate_formulas)
+    on(SignalRaised, notify_subscribers, push_signal)
+    on(NotificationCreated, push_to_sockets)
+
+    # People come, move and go.
+    on(UserRegistered, join_own_streams)
+    on(UserChanged, move_streams, refresh_user_sockets)
+    on(SessionRevoked, close_session_sockets)
+    on(SubscriptionChanged, follow_subscription)
+
+    # What the floor asks of the apps above it.
+    use_authenticator(authenticate_socket)
+    use_stream_source(NotificationStreams())
+
+    # What a server does beside answering. The leader's tasks run in one process at a time.
+    keep_running("feed", _feed, by_leader=True)
+    keep_running("notifications", lambda: every(1, sweep_unpublished), by_leader=True)
+    keep_running("events", lambda: every(1, retry_pending), by_leader=True)
+    keep_running("housekeeping", lambda: every(3600, forget_old_answers), by_leader=True)
+    if settings.JOBS_RUN_BY_CELERY:
+        keep_running("jobs", lambda: every(10, requeue_abandoned), by_leader=True)
+    else:
+        keep_running("jobs", run_jobs)
+
+
+async def _feed() -> None:
+    """First what closed while nobody was looking, then the market as it goes on."""
+    await on_thread(catch_up)
+    await run_feed()

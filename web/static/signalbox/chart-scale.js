@@ -1,0 +1,84 @@
+// The chart's arithmetic: round price steps, and which bars deserve a label on the time axis.
+
+import { isDaily } from './format.js';
+
+const LABEL_ROOM = 72; // pixels between the middles of two time labels
+const [MINUTE, DAY, MONTH, YEAR] = [0, 1, 2, 3];
+
+/** Round values between `low` and `high`, at most about `count` of them. */
+export function priceTicks(low, high, count) {
+  const rough = (high - low) / Math.max(1, count);
+  if (!(rough > 0)) return [low];
+  const magnitude = 10 ** Math.floor(Math.log10(rough));
+  const step = [1, 2, 2.5, 5, 10].find((factor) => factor * magnitude >= rough) * magnitude;
+  const ticks = [];
+  for (let tick = Math.ceil(low / step) * step; tick <= high; tick += step) ticks.push(tick);
+  return ticks;
+}
+
+/** Lowest low and highest high of some bars, with a little air; volumes' maximum beside them. */
+export function extent(bars) {
+  let low = Infinity;
+  let high = -Infinity;
+  let volume = 0;
+  for (const bar of bars) {
+    low = Math.min(low, bar.low);
+    high = Math.max(high, bar.high);
+    volume = Math.max(volume, bar.volume ?? 0);
+  }
+  const air = (high - low) * 0.08 || Math.abs(high) * 0.01 || 1;
+  return { low: low - air, high: high + air, volume };
+}
+
+/** Splits bar times into calendar parts of the exchange's day, each bar only once. */
+export class Calendar {
+  #formats;
+  #parts = new Map();
+  #daily;
+
+  constructor(timezone, resolution) {
+    this.#daily = isDaily(resolution);
+    this.#formats = new Intl.DateTimeFormat('en-GB', {
+      timeZone: this.#daily ? 'UTC' : timezone, hourCycle: 'h23',
+      year: 'numeric', month: 'short', day: 'numeric', hour: '2-digit', minute: '2-digit',
+    });
+  }
+
+  partsOf(time) {
+    if (!this.#parts.has(time)) {
+      const parts = this.#formats.formatToParts(time).map(({ type, value }) => [type, value]);
+      this.#parts.set(time, Object.fromEntries(parts));
+    }
+    return this.#parts.get(time);
+  }
+
+  /** Labels `{index, text, isStrong}` for bars[first..last], the largest change of the calendar first. */
+  labels(bars, first, last, xOf) {
+    const candidates = [];
+    for (let index = Math.max(first, 1); index <= last; index += 1) {
+      candidates.push({ index, rank: this.#rank(bars[index - 1].time, bars[index].time) });
+    }
+    candidates.sort((a, b) => b.rank - a.rank || a.index - b.index);
+    const placed = [];
+    for (const { index, rank } of candidates) {
+      const x = xOf(index);
+      if (placed.some((label) => Math.abs(label.x - x) < LABEL_ROOM)) continue;
+      placed.push({ index, x, text: this.#text(bars[index].time, rank), isStrong: rank >= (this.#daily ? YEAR : DAY) });
+    }
+    return placed;
+  }
+
+  #rank(before, time) {
+    const [a, b] = [this.partsOf(before), this.partsOf(time)];
+    if (a.year !== b.year) return YEAR;
+    if (a.month !== b.month) return MONTH;
+    return a.day === b.day ? MINUTE : DAY;
+  }
+
+  #text(time, rank) {
+    const { year, month, day, hour, minute } = this.partsOf(time);
+    if (rank === YEAR) return year;
+    if (rank === MONTH) return this.#daily ? month : `${day} ${month}`;
+    return rank === DAY ? `${day} ${month}` : `${hour}:${minute}`;
+  }
+}
