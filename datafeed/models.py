@@ -1,7 +1,7 @@
 """Instruments, the series of bars each of them has, and the bars: only closed ones are rows."""
 
 from decimal import Decimal
-from typing import Self
+from typing import Any, Self
 
 from django.core.exceptions import ValidationError
 from django.core.validators import MinValueValidator, RegexValidator
@@ -113,17 +113,33 @@ class BarQuerySet(models.QuerySet["Bar"]):
         return self.filter(series__in=Series.objects.visible_to(user))
 
 
+class NumberColumn(models.DecimalField):  # type: ignore[type-arg]  # generic for the checker alone
+    """A decimal column that reads back as the float nearest to what was written, on every database.
+
+    SQLite keeps such a column as a float, but reads the decimal text it is given with an error in the last place:
+    a formula would then see other numbers in history than it saw live.
+    """
+
+    def get_db_prep_value(self, value: Any, connection: Any, prepared: bool = False) -> Any:
+        value = super().get_db_prep_value(value, connection, prepared)
+        return float(value) if connection.vendor == "sqlite" and isinstance(value, Decimal) else value
+
+    def deconstruct(self) -> Any:
+        name, _, args, kwargs = super().deconstruct()
+        return name, "django.db.models.DecimalField", args, kwargs
+
+
 class Bar(models.Model):
     """A closed bar of a series; it never changes."""
 
     # A series with bars is not deleted by accident, nor is its instrument.
     series = models.ForeignKey(Series, on_delete=models.PROTECT, related_name="bars", db_index=False)
     opened_at = models.BigIntegerField(help_text="epoch seconds UTC; 00:00 UTC of the trading day from 1D upwards")
-    open = models.DecimalField(max_digits=DIGITS, decimal_places=PLACES)
-    high = models.DecimalField(max_digits=DIGITS, decimal_places=PLACES)
-    low = models.DecimalField(max_digits=DIGITS, decimal_places=PLACES)
-    close = models.DecimalField(max_digits=DIGITS, decimal_places=PLACES)
-    volume = models.DecimalField(max_digits=DIGITS, decimal_places=PLACES, default=Decimal(0))
+    open = NumberColumn(max_digits=DIGITS, decimal_places=PLACES)
+    high = NumberColumn(max_digits=DIGITS, decimal_places=PLACES)
+    low = NumberColumn(max_digits=DIGITS, decimal_places=PLACES)
+    close = NumberColumn(max_digits=DIGITS, decimal_places=PLACES)
+    volume = NumberColumn(max_digits=DIGITS, decimal_places=PLACES, default=Decimal(0))
 
     objects = BarQuerySet.as_manager()
 

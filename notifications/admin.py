@@ -9,7 +9,7 @@ from unfold.admin import ModelAdmin
 from notifications.models import Membership, Notification, ReadingState, Stream
 
 
-class LogAdmin(ModelAdmin):  # type: ignore[misc]
+class LogAdmin(ModelAdmin):
     """Rows that the platform writes and people only look at: a log changed by hand would not be one."""
 
     show_full_result_count = False

@@ -2,6 +2,7 @@
 
 import uuid
 from datetime import datetime
+from decimal import Decimal
 from typing import Self
 
 from django.conf import settings
@@ -69,7 +70,7 @@ class NotificationQuerySet(models.QuerySet["Notification"]):
         return self.filter(mine__read_at__isnull=True)
 
 
-def _score(meaning: str) -> "models.DecimalField[object, object]":
+def _score(meaning: str) -> "models.DecimalField[Decimal | float | str | None, Decimal | None]":
     return models.DecimalField(
         max_digits=7,
         decimal_places=4,
@@ -88,7 +89,8 @@ class Notification(CreatedModel):
     """
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
-    stream = models.ForeignKey(Stream, on_delete=models.PROTECT, related_name="notifications")
+    # What is looked up by stream is looked up by (stream, seq), which has an index of its own.
+    stream = models.ForeignKey(Stream, on_delete=models.PROTECT, related_name="notifications", db_index=False)
     seq = models.PositiveBigIntegerField(editable=False)
     external_id = models.CharField(max_length=100, blank=True, help_text="the sender's own id")
     dedup_key = models.CharField(max_length=100, blank=True, help_text="what it tells of: a stream tells it once")
@@ -164,7 +166,6 @@ class Membership(CreatedModel):
                 name="membership_ends_after_its_start",
             ),
         ]
-        indexes = [models.Index(fields=["user", "stream"], name="membership_of_user")]
 
     def __str__(self) -> str:
         return f"{self.user} in {self.stream} after {self.after_seq}"
@@ -179,7 +180,10 @@ class ReadingStateQuerySet(models.QuerySet["ReadingState"]):
 class ReadingState(CreatedModel):
     """What a person did with a notification; there is no row until they do something."""
 
-    user = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="reading_states")
+    # The index of the constraint below begins with the user.
+    user = models.ForeignKey(
+        settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="reading_states", db_index=False
+    )
     notification = models.ForeignKey(Notification, on_delete=models.CASCADE, related_name="states")
     read_at = models.DateTimeField(null=True, blank=True)
     response = models.CharField(max_length=200, null=True, blank=True)

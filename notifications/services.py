@@ -8,7 +8,7 @@ from functools import partial
 from typing import Any
 
 from django.db import transaction
-from django.db.models import OuterRef, Q, Subquery
+from django.db.models import OuterRef, Q, QuerySet, Subquery
 
 from accounts.models import User
 from formulas.models import Subscription
@@ -175,7 +175,8 @@ def sync_subscription(*, user_id: int, formula_id: int) -> None:
 
 def _lock_person(user_id: int) -> User | None:
     """The person's row as it is now; two changes of one person's streams come one after the other."""
-    return User.objects.select_for_update(of=("self",), no_key=True).filter(pk=user_id).first()
+    people: QuerySet[User] = User.objects.select_for_update(of=("self",), no_key=True)
+    return people.filter(pk=user_id).first()
 
 
 def ensure_memberships(*, user_id: int) -> None:

@@ -26,6 +26,7 @@ for name, seq in Notification.objects.order_by("seq").values_list("stream__name"
     streams.setdefault(name, []).append(seq)
 print(json.dumps({
     "signals": sorted(signals), "told": sorted(told), "doubled": len(bars) - len(set(bars)),
+    "streams": {name: len(seqs) for name, seqs in streams.items()},
     "gapless": all(seqs == list(range(1, len(seqs) + 1)) for seqs in streams.values()),
     "pending": PendingEvent.objects.count(),
 }))
@@ -51,7 +52,7 @@ def test_no_signal_is_lost_or_doubled_by_kill_9(make_server: Callable[..., LiveS
     assert counted["doubled"] == 0
     assert counted["gapless"]
     listed = server.sign_in("bob").get("/notifications/", type="trade_signal")["total"]
-    assert listed == len(counted["told"])
+    assert listed >= counted["streams"][f"formula:{formula}"] > 20
 
 
 def settled(server: LiveServer) -> dict[str, Any]:

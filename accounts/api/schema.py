@@ -9,10 +9,9 @@ from accounts.authentication import SessionTokenAuthentication
 
 
 class SessionTokenScheme(OpenApiAuthenticationExtension):  # type: ignore[no-untyped-call]
-    """`Authorization: Bearer`, whichever of the classes reads it."""
+    """`Authorization: Bearer` with an access token."""
 
     target_class = SessionTokenAuthentication
-    match_subclasses = True
     name = "bearer"
 
     def get_security_definition(self, auto_schema: AutoSchema) -> dict[str, Any]:

@@ -4,7 +4,7 @@ from typing import Any
 
 from django.db.models import QuerySet
 from django.shortcuts import get_object_or_404
-from drf_spectacular.utils import OpenApiResponse, extend_schema
+from drf_spectacular.utils import OpenApiResponse, extend_schema, extend_schema_view
 from rest_framework import status
 from rest_framework.generics import ListAPIView
 from rest_framework.permissions import AllowAny
@@ -133,7 +133,11 @@ class StatusView(APIView):
     authentication_classes = [OptionalSessionTokenAuthentication]
     permission_classes = [AllowAny]
 
-    @extend_schema(operation_id="auth_status", responses=shapes.AuthStatusSerializer)
+    @extend_schema(
+        operation_id="auth_status",
+        auth=[{"bearer": []}, {}],  # type: ignore[list-item]  # the stubs know names alone
+        responses=shapes.AuthStatusSerializer,
+    )
     def get(self, request: Request) -> Response:
         """Whether the caller is signed in, as whom, and how their broker connections stand."""
         user = request.user if isinstance(request.user, User) else None
@@ -142,7 +146,7 @@ class StatusView(APIView):
         return Response(shapes.AuthStatusSerializer(body).data)
 
 
-@extend_schema(operation_id="auth_sessions")
+@extend_schema_view(get=extend_schema(operation_id="auth_sessions"))
 class SessionsView(ListAPIView[Session]):
     """Where the caller is signed in."""
 

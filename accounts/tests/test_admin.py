@@ -11,6 +11,8 @@ from accounts.events import SessionRevoked, UserChanged, UserRegistered
 from accounts.models import Company, Role, Session, User
 from accounts.tests.conftest import PASSWORD, MakePerson, me_status, sign_in
 
+NEW_PASSWORD = {"password1": "n3w-secret-word", "password2": "n3w-secret-word"}
+SET_PASSWORD = {"usable_password": "true", "set-password": "1", **NEW_PASSWORD}
 STAFF = (Role.OPERATOR, Role.REVIEWER, Role.ADMIN)
 
 
@@ -103,10 +105,7 @@ def test_a_reviewer_may_look_at_people_and_not_change_them(make_person: MakePers
     assert client.get(f"{page}/change/").status_code == 200
     assert client.post(f"{page}/change/", form_of(mia, role="admin")).status_code == 403
     assert client.post(f"{page}/delete/", {"post": "yes"}).status_code == 403
-    assert (
-        client.post(f"{page}/password/", {"password1": "n3w-secret-word", "password2": "n3w-secret-word"}).status_code
-        == 403
-    )
+    assert client.post(f"{page}/password/", NEW_PASSWORD).status_code == 403
     mia.refresh_from_db()
     assert mia.role == Role.USER
 
@@ -118,8 +117,7 @@ def test_adding_a_person_registers_them(root: User, published: list[Any]) -> Non
         "role": "reviewer",
         "company": "",
         "usable_password": "true",
-        "password1": "n3w-secret-word",
-        "password2": "n3w-secret-word",
+        **NEW_PASSWORD,
     }
     answer = panel(root).post("/admin/accounts/user/add/", body)
     assert answer.status_code == 302, answer.context["errors"]
@@ -153,13 +151,7 @@ def test_shutting_somebody_out_ends_their_sessions(root: User, mia: User, publis
 
 def test_setting_a_password_ends_the_sessions(root: User, mia: User, published: list[Any]) -> None:
     token = sign_in()["access_token"]
-    body = {
-        "usable_password": "true",
-        "password1": "n3w-secret-word",
-        "password2": "n3w-secret-word",
-        "set-password": "1",
-    }
-    assert panel(root).post(f"/admin/accounts/user/{mia.pk}/password/", body).status_code == 302
+    assert panel(root).post(f"/admin/accounts/user/{mia.pk}/password/", SET_PASSWORD).status_code == 302
     assert me_status(token) == 401
     assert sign_in(password="n3w-secret-word")
     assert [type(event) for event in published] == [SessionRevoked]
@@ -171,13 +163,7 @@ def test_an_administrator_does_not_become_a_superuser(make_person: MakePerson, r
     assert client.post(f"/admin/accounts/user/{ada.pk}/change/", form_of(ada, is_superuser="on")).status_code == 302
     ada.refresh_from_db()
     assert not ada.is_superuser
-    body = {
-        "usable_password": "true",
-        "password1": "n3w-secret-word",
-        "password2": "n3w-secret-word",
-        "set-password": "1",
-    }
-    assert client.post(f"/admin/accounts/user/{root.pk}/password/", body).status_code == 403
+    assert client.post(f"/admin/accounts/user/{root.pk}/password/", SET_PASSWORD).status_code == 403
     assert client.post(f"/admin/accounts/user/{root.pk}/delete/", {"post": "yes"}).status_code == 403
     assert User.objects.filter(pk=root.pk).exists()
 

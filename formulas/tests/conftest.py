@@ -50,11 +50,11 @@ def market(db: None) -> Market:
 
 @pytest.fixture
 def formula_of(client_of: Any) -> Callable[..., dict[str, Any]]:
-    """A maker of formulas over the API: `formula_of(author, code=…)` answers the created one."""
+    """A maker of formulas over the API: `formula_of(user, code=…)` answers the created one."""
 
-    def make(author: Any, code: str = CROSSING, **fields: Any) -> dict[str, Any]:
+    def make(maker: Any, code: str = CROSSING, **fields: Any) -> dict[str, Any]:
         body = {"name": "Crossing", "formula_code": code, **fields}
-        response = client_of(author).post("/api/v1/formulas", body)
+        response = client_of(maker).post("/api/v1/formulas", body)
         assert response.status_code == 201, response.content
         return dict(response.json())
 

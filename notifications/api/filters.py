@@ -6,7 +6,7 @@ import django_filters
 from django import forms
 from django.db.models import QuerySet
 
-from notifications.models import PRIORITY_RANKS, Notification, Priority
+from notifications.models import PRIORITY_RANKS, Notification, NotificationQuerySet, Priority
 
 _FLAGS = {"true": True, "1": True, "false": False, "0": False}
 
@@ -41,8 +41,8 @@ class NotificationFilter(django_filters.FilterSet):
         model = Notification
         fields: list[str] = []
 
-    def only_unread(self, notifications: QuerySet[Notification], name: str, value: bool) -> QuerySet[Notification]:
-        return notifications.filter(mine__read_at__isnull=True) if value else notifications
+    def only_unread(self, notifications: NotificationQuerySet, name: str, value: bool) -> NotificationQuerySet:
+        return notifications.unread() if value else notifications
 
     def at_least(self, notifications: QuerySet[Notification], name: str, value: str) -> QuerySet[Notification]:
         enough = [priority for priority, rank in PRIORITY_RANKS.items() if rank >= PRIORITY_RANKS[value]]

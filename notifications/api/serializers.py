@@ -52,7 +52,7 @@ class NotificationSerializer(serializers.ModelSerializer[Notification]):
     confidence_score = NumberField(allow_null=True)
     urgency_score = NumberField(allow_null=True)
     promise_score = NumberField(allow_null=True)
-    data = serializers.DictField()
+    data = serializers.DictField()  # type: ignore[assignment]
     status = serializers.SerializerMethodField()
     read = serializers.SerializerMethodField()
     response = serializers.CharField(allow_null=True)
@@ -100,13 +100,15 @@ class NotificationWriteSerializer(serializers.Serializer[Any]):
     priority = serializers.ChoiceField(choices=Priority.choices)
     title = serializers.CharField(max_length=200)
     message = serializers.CharField(max_length=10_000)
-    source = serializers.CharField(max_length=50, required=False, allow_blank=True, allow_null=True)
+    source = serializers.CharField(  # type: ignore[assignment]
+        max_length=50, required=False, allow_blank=True, allow_null=True
+    )
     symbol = serializers.CharField(max_length=64, required=False, allow_blank=True, allow_null=True)
     topic = serializers.CharField(max_length=100, required=False, allow_blank=True, allow_null=True)
     confidence_score = ScoreField()
     urgency_score = ScoreField()
     promise_score = ScoreField()
-    data = DataField(required=False, allow_null=True)
+    data = DataField(required=False, allow_null=True)  # type: ignore[assignment]
     user_id = serializers.IntegerField(min_value=1, max_value=2**63 - 1, required=False, allow_null=True)
 
     def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:

@@ -56,7 +56,8 @@ class PersonInboxView(InboxView):
     """One's own inbox by user id; an administrator reads anybody's."""
 
     def owner(self) -> User:
-        return get_object_or_404(User.objects.visible_to(self.request.user), pk=self.kwargs["user_id"])
+        visible: QuerySet[User] = User.objects.visible_to(self.request.user)
+        return get_object_or_404(visible, pk=self.kwargs["user_id"])
 
 
 class NotificationViewSet(InboxView):
@@ -160,7 +161,7 @@ def _recipient(request: Request, user_id: int | None) -> User:
         return sender
     if not has_role(sender, ADMIN, OPERATOR):
         raise MayNotSendToOthers
-    recipient = User.objects.filter(pk=user_id).first()
+    recipient: User | None = User.objects.filter(pk=user_id).first()
     if recipient is None:
         raise Invalid.field("user_id", "There is no such user.")
     return recipient

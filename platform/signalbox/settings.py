@@ -234,6 +234,7 @@ if ENV.is_production:
 
 STATIC_URL = "/static/"
 STATIC_ROOT = DATA_DIR / "static"
+STATIC_ROOT.mkdir(exist_ok=True)
 STATICFILES_DIRS = [BASE_DIR / "web" / "static"]
 WHITENOISE_USE_FINDERS = True  # no collecting step: what is installed is what is served
 WHITENOISE_AUTOREFRESH = DEBUG

@@ -218,12 +218,12 @@ def test_a_refusal_says_where_and_why(source, line, column, message):
     assert problem.hint
 
 
-@pytest.mark.parametrize(("source", "line", "column", "message"), REFUSED)
-def test_checking_reports_what_compiling_refuses(source, line, column, message):
-    report = check(source)
-    assert not report.valid
-    assert report.version_hash is None
-    assert report.errors == problems(source)
+def test_checking_reports_what_compiling_refuses():
+    for source, *_ in REFUSED:
+        report = check(source)
+        assert not report.valid
+        assert report.version_hash is None
+        assert report.errors == problems(source)
 
 
 NESTED = "\n".join(" " * i + "if close > 1:" for i in range(9)) + "\n" + " " * 9 + "buy()"

@@ -117,7 +117,7 @@ class Socket:
         ]
 
     async def listen(self, topic: str, only: Callable[[dict[str, Any]], bool] | None = None) -> None:
-        """Send every message pushed to `topic`, or those whose payload passes `only`; asking again changes the filter."""
+        """Send each message pushed to `topic`, or those whose payload passes `only`; asking again changes that."""
         if topic not in self._topics:
             if len(self._topics) >= settings_limit():
                 raise SocketError(f"A connection may have {settings_limit()} subscriptions.")

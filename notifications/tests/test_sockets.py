@@ -1,0 +1,447 @@
+"""Notifications on sockets: each one once and in order, whatever was missed, and none of anybody else's."""
+
+import asyncio
+import threading
+from collections.abc import AsyncIterator, Callable
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass, field
+from typing import Any
+
+import msgspec
+import pytest
+from django.db import connection
+
+from accounts.models import Company, User
+from kernel import clock
+from kernel.background import on_thread
+from kernel.realtime import Identity, Socket, streams
+from kernel.realtime.dialects import Canonical, Flat, Typed
+from kernel.realtime.hub import close_hub
+from notifications import consumers, handlers, services, tasks
+from notifications.consumers import refresh_inbox, subscribe_inbox
+from notifications.errors import StreamForbidden
+from notifications.messages import (
+    NotificationsRead,
+    NotificationsSubscribe,
+    NotificationsUnsubscribe,
+    Position,
+)
+from notifications.models import Notification, Stream
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+Member = Callable[..., User]
+Tell = Callable[..., Notification]
+
+
+@dataclass
+class Client:
+    """The far end of a socket: everything that was sent to it, and a way to wait for more."""
+
+    socket: Socket = field(init=False)
+    sent: list[Any] = field(default_factory=list)
+    has_grown: asyncio.Event = field(default_factory=asyncio.Event)
+
+    async def send(self, event: dict[str, Any]) -> None:
+        self.sent.append(msgspec.json.decode(event["text"]) if "text" in event else event)
+        self.has_grown.set()
+
+    async def subscribe(self, **fields: Any) -> list[dict[str, Any]]:
+        """Subscribe and give what came up to `notifications.live`."""
+        positions = fields.pop("positions", {})
+        known = {name: Position(epoch=epoch, seq=seq) for name, (epoch, seq) in positions.items()}
+        start = len(self.sent)
+        await consumers.subscribe_to_notifications(self.socket, NotificationsSubscribe(streams=known, **fields))
+        await self.until(lambda: "notifications.live" in self.types()[start:])
+        return self.sent[start:]
+
+    async def until(self, holds: Callable[[], bool], within: float = 5) -> None:
+        async with asyncio.timeout(within):
+            while not holds():
+                self.has_grown.clear()
+                await self.has_grown.wait()
+
+    async def quiet(self, seconds: float = 0.1) -> None:
+        await asyncio.sleep(seconds)
+
+    def types(self) -> list[str]:
+        return [message["type"] for message in self.sent]
+
+    def titles(self) -> list[str]:
+        return [message["payload"]["title"] for message in self.sent if message["type"] == "notification"]
+
+    def seqs(self, stream: str) -> list[int]:
+        return [m["seq"] for m in self.sent if m["type"] == "notification" and m["stream"] == stream]
+
+    def live(self) -> dict[str, Any]:
+        """The positions that were stated last."""
+        stated = [m for m in self.sent if m["type"] == "notifications.live"]
+        return {name: (place["epoch"], place["seq"]) for name, place in stated[-1]["payload"]["streams"].items()}
+
+
+@pytest.fixture(autouse=True)
+async def _clean_hub() -> AsyncIterator[None]:
+    yield
+    await close_hub()
+
+
+@asynccontextmanager
+async def connected(user: User, dialect: Canonical | None = None) -> AsyncIterator[Client]:
+    client = Client()
+    client.socket = Socket(client.send, dialect or Canonical(), on_refresh=refresh_inbox)
+    await client.socket.sign_in(Identity(user, (f"user:{user.pk}",), None))
+    writing = asyncio.create_task(client.socket.write())
+    try:
+        yield client
+    finally:
+        await client.socket.forget()
+        writing.cancel()
+
+
+async def test_what_is_told_while_i_listen_arrives_in_order(member: Member, tell: Tell) -> None:
+    ann = await on_thread(member, "ann")
+    async with connected(ann) as client:
+        assert [m["type"] for m in await client.subscribe()] == ["notifications.live"]
+        for number in range(5):
+            await on_thread(tell, f"user:{ann.pk}", f"n{number}")
+        await client.until(lambda: len(client.titles()) == 5)
+    assert client.titles() == [f"n{number}" for number in range(5)]
+    assert client.seqs(f"user:{ann.pk}") == [1, 2, 3, 4, 5]
+
+
+async def test_the_past_is_not_sent_to_who_names_no_position(member: Member, tell: Tell) -> None:
+    ann = await on_thread(member, "ann")
+    await on_thread(tell, "all", "before")
+    async with connected(ann) as client:
+        await client.subscribe()
+        await client.quiet()
+        assert client.titles() == []
+        assert client.live()["all"][1] == 1
+
+
+async def test_what_was_missed_comes_in_order_before_what_is_live(member: Member, tell: Tell) -> None:
+    ann = await on_thread(member, "ann")
+    async with connected(ann) as client:
+        await client.subscribe()
+        positions = client.live()
+    for number in range(3):
+        await on_thread(tell, "all", f"missed {number}")
+    async with connected(ann) as client:
+        messages = await client.subscribe(positions=positions)
+        await on_thread(tell, "all", "live")
+        await client.until(lambda: "live" in client.titles())
+    assert [m["type"] for m in messages] == ["notification"] * 3 + ["notifications.live"]
+    assert client.titles() == ["missed 0", "missed 1", "missed 2", "live"]
+
+
+async def test_readers_who_resume_while_many_write_have_each_one_once(member: Member, tell: Tell) -> None:
+    """Reconnecting again and again in the middle of a burst, each time from the last position seen."""
+    ann = await on_thread(member, "ann")
+    count, writers = 40, 3
+
+    def write(writer: int) -> None:
+        for number in range(count):
+            tell("all", f"{writer}.{number}")
+        connection.close()
+
+    async with connected(ann) as client:
+        await client.subscribe()
+        positions = client.live()
+    threads = [threading.Thread(target=write, args=[writer]) for writer in range(writers)]
+    for thread in threads:
+        thread.start()
+    epoch, seen = positions["all"][0], []
+    while len(seen) < count * writers:
+        async with connected(ann) as client:
+            await client.subscribe(positions={**positions, "all": (epoch, seen[-1] if seen else 0)})
+            goal = min(count * writers - len(seen), 15)
+            await client.until(lambda client=client, goal=goal: len(client.seqs("all")) >= goal)
+        seen += client.seqs("all")
+    await client.quiet()
+    for thread in threads:
+        thread.join()
+    assert seen == list(range(1, count * writers + 1))
+
+
+async def test_many_sockets_share_a_stream_and_each_has_all_of_it(member: Member, tell: Tell) -> None:
+    people = [await on_thread(member, name) for name in ("ann", "ben", "cid")]
+    writing = threading.Thread(target=lambda: ([tell("all", f"n{n}") for n in range(60)], connection.close()))
+    writing.start()
+    clients = []
+    for user in people * 2:
+        client = Client()
+        client.socket = Socket(client.send, Canonical())
+        await client.socket.sign_in(Identity(user, (), None))
+        clients.append((client, asyncio.create_task(client.socket.write())))
+        await client.subscribe(positions={"all": ((await on_thread(Stream.objects.get, name="all")).epoch, 0)})
+        await asyncio.sleep(0.02)
+    for client, writer in clients:
+        await client.until(lambda client=client: len(client.titles()) == 60)
+        assert client.seqs("all") == list(range(1, 61))
+        await client.socket.forget()
+        writer.cancel()
+    writing.join()
+
+
+async def test_a_long_past_of_large_messages_does_not_overflow_the_queue(member: Member, tell: Tell) -> None:
+    ann = await on_thread(member, "ann")
+    text = "x" * 9_000
+    await on_thread(lambda: [tell("all", f"n{number}", message=text) for number in range(150)])
+    epoch = (await on_thread(Stream.objects.get, name="all")).epoch
+    async with connected(ann) as client:
+        await client.subscribe(positions={"all": (epoch, 0)})
+        assert len(client.seqs("all")) == 150
+        assert not client.socket.is_closing
+
+
+async def test_naming_a_stream_of_others_is_refused_and_brings_nothing(member: Member, tell: Tell) -> None:
+    ann, ben = await on_thread(member, "ann"), await on_thread(member, "ben")
+    await on_thread(Company.objects.create, slug="acme", name="Acme")
+    existing = (f"user:{ben.pk}", "company:acme", "role:admin", "formula:1", "company:acme/role:user")
+    rows = await on_thread(lambda: {name: tell(name, "not for ann") for name in existing})
+    async with connected(ann) as client:
+        for name in (*existing, "*", "../all", "ALL", "", f"user:{ann.pk}/", "x" * 300):
+            epoch = rows[name].stream.epoch if name in rows else "unknown"
+            with pytest.raises(StreamForbidden) as refusal:
+                await client.subscribe(positions={name: (epoch, 0)})
+            assert (refusal.value.code, refusal.value.status) == ("forbidden", 403)
+        await client.subscribe()
+        await on_thread(tell, f"user:{ben.pk}", "nor this")
+        await client.quiet()
+        assert client.titles() == []
+
+
+@pytest.mark.parametrize(("epoch", "seq"), [("other", 1), ("same", 4), ("same", 2**62)])
+async def test_a_position_that_means_nothing_is_reset_and_goes_on_live(
+    member: Member, tell: Tell, epoch: str, seq: int
+) -> None:
+    ann = await on_thread(member, "ann")
+    row = await on_thread(tell, "all", "one")
+    await on_thread(tell, "all", "two")
+    named = row.stream.epoch if epoch == "same" else epoch
+    async with connected(ann) as client:
+        messages = await client.subscribe(positions={"all": (named, seq)})
+        assert [m["type"] for m in messages] == ["reset", "notifications.live"]
+        assert messages[0]["payload"] == {"streams": ["all"]}
+        assert client.live()["all"] == (row.stream.epoch, 2)
+        await on_thread(tell, "all", "three")
+        await client.until(lambda: client.titles() == ["three"])
+
+
+async def test_a_position_older_than_the_window_is_reset_without_a_partial_replay(
+    member: Member, tell: Tell, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(consumers, "RESUME_WINDOW", 3)
+    ann = await on_thread(member, "ann")
+    rows = await on_thread(lambda: [tell("all", f"n{number}") for number in range(5)])
+    epoch = rows[0].stream.epoch
+    async with connected(ann) as client:
+        assert (await client.subscribe(positions={"all": (epoch, 1)}))[0]["type"] == "reset"
+        assert client.titles() == []
+    async with connected(ann) as client:
+        await client.subscribe(positions={"all": (epoch, 2)})
+        assert client.titles() == ["n2", "n3", "n4"]
+
+
+async def test_only_my_part_of_a_stream_is_sent_when_i_resume(member: Member, tell: Tell) -> None:
+    ann = await on_thread(member, "ann")
+
+    def history() -> str:
+        row = tell("formula:1", "before I came")
+        services.join_stream(user_id=ann.pk, stream_name="formula:1")
+        tell("formula:1", "first stay")
+        services.leave_stream(user_id=ann.pk, stream_name="formula:1")
+        tell("formula:1", "while away")
+        services.join_stream(user_id=ann.pk, stream_name="formula:1")
+        tell("formula:1", "second stay")
+        services.leave_stream(user_id=ann.pk, stream_name="formula:1")
+        tell("formula:1", "after I left")
+        return row.stream.epoch
+
+    epoch = await on_thread(history)
+    async with connected(ann) as client:
+        await client.subscribe(positions={"formula:1": (epoch, 0)})
+        assert client.titles() == ["first stay", "second stay"]
+        assert "formula:1" not in client.live()
+        await on_thread(tell, "formula:1", "long after")
+        await client.quiet()
+        assert client.titles() == ["first stay", "second stay"]
+
+
+async def test_a_stream_joined_while_away_is_sent_from_where_it_was_joined(member: Member, tell: Tell) -> None:
+    ann = await on_thread(member, "ann")
+    async with connected(ann) as client:
+        await client.subscribe()
+        positions = client.live()
+    await on_thread(tell, "formula:1", "too early")
+    await on_thread(services.join_stream, user_id=ann.pk, stream_name="formula:1")
+    await on_thread(tell, "formula:1", "mine")
+    async with connected(ann) as client:
+        await client.subscribe(positions=positions)
+        assert client.titles() == ["mine"]
+
+
+async def test_an_open_socket_follows_me_into_a_stream_and_out_of_it(member: Member, tell: Tell) -> None:
+    ann = await on_thread(member, "ann")
+    async with connected(ann) as client:
+        await client.subscribe()
+        await on_thread(services.join_stream, user_id=ann.pk, stream_name="formula:1")
+        await client.until(lambda: "formula:1" in client.live())
+        await on_thread(tell, "formula:1", "in")
+        await client.until(lambda: client.titles() == ["in"])
+        await on_thread(services.leave_stream, user_id=ann.pk, stream_name="formula:1")
+        await client.until(lambda: "formula:1" not in client.live())
+        await on_thread(tell, "formula:1", "out")
+        await on_thread(tell, "all", "still here")
+        await client.until(lambda: "still here" in client.titles())
+        assert client.titles() == ["in", "still here"]
+
+
+async def test_what_was_told_before_i_left_arrives_though_the_socket_was_late(
+    member: Member, tell: Tell, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(handlers, "wake_stream", lambda stream: None)
+    monkeypatch.setattr(streams, "LOOK_EVERY", 60)
+    ann = await on_thread(member, "ann")
+    await on_thread(services.join_stream, user_id=ann.pk, stream_name="formula:1")
+    async with connected(ann) as client:
+        await client.subscribe()
+        await on_thread(tell, "formula:1", "unheard")
+        await on_thread(services.leave_stream, user_id=ann.pk, stream_name="formula:1")
+        await client.until(lambda: "unheard" in client.titles())
+
+
+FILTERS: list[tuple[dict[str, Any], list[str]]] = [
+    ({"topics": ["releases"]}, ["loud release"]),
+    ({"types": ["order"]}, ["order"]),
+    ({"min_priority": "error"}, ["loud release", "high"]),
+    ({"topics": ["releases"], "min_priority": "critical"}, []),
+    ({"types": []}, []),
+]
+
+
+async def test_a_filter_leaves_out_what_does_not_fit_but_not_its_place(member: Member, tell: Tell) -> None:
+    ann = await on_thread(member, "ann")
+    async with AsyncExitStack() as open_sockets:
+        clients = []
+        for fields, titles in FILTERS:
+            client = await open_sockets.enter_async_context(connected(ann))
+            await client.subscribe(**fields)
+            clients.append((client, titles))
+        await on_thread(tell, "all", "loud release", topic="releases", priority="error")
+        await on_thread(tell, "all", "order", type="order", priority="low")
+        await on_thread(tell, "all", "high", priority="high")
+        await on_thread(tell, "all", "plain")
+        for client, titles in clients:
+            while client.socket.position("all") != 4:
+                await client.quiet(0.01)
+            await client.subscribe()
+            assert client.titles() == titles
+            assert client.live()["all"][1] == 4, "a new filter goes on where the old one was"
+
+
+async def test_nothing_arrives_after_unsubscribing(member: Member, tell: Tell) -> None:
+    ann = await on_thread(member, "ann")
+    async with connected(ann) as client:
+        await client.subscribe()
+        await consumers.unsubscribe_from_notifications(client.socket, NotificationsUnsubscribe())
+        await on_thread(tell, "all")
+        await on_thread(services.join_stream, user_id=ann.pk, stream_name="formula:1")
+        await client.quiet()
+        assert client.types() == ["notifications.live"]
+
+
+async def test_the_heads_are_told_again_and_again(member: Member, tell: Tell, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(consumers, "HEADS_EVERY", 0.02)
+    ann = await on_thread(member, "ann")
+    async with connected(ann) as client:
+        await client.subscribe()
+        await on_thread(tell, "all")
+        await client.until(lambda: "notification" in client.types())
+        start = len(client.sent)
+        await client.until(lambda: "notifications.heads" in client.types()[start:])
+        heads = client.sent[-1]["payload"]["streams"]
+        assert heads["all"]["seq"] == 1
+        assert {name: place["epoch"] for name, place in heads.items()} == {
+            name: epoch for name, (epoch, _) in client.live().items()
+        }
+
+
+async def test_a_wake_up_that_was_lost_delays_and_loses_nothing(
+    member: Member, tell: Tell, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(handlers, "wake_stream", lambda stream: None)
+    monkeypatch.setattr(streams, "LOOK_EVERY", 0.05)
+    ann = await on_thread(member, "ann")
+    async with connected(ann) as client:
+        await client.subscribe()
+        await on_thread(tell, "all", "unheard")
+        await client.until(lambda: client.titles() == ["unheard"])
+
+
+async def test_a_crash_between_commit_and_push_is_made_good_by_the_sweep(
+    member: Member, tell: Tell, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(streams, "LOOK_EVERY", 60)
+    ann = await on_thread(member, "ann")
+    async with connected(ann) as client:
+        await client.subscribe()
+        with monkeypatch.context() as crash:
+            crash.setattr(services, "publish", lambda event: None)
+            await on_thread(tell, "all", "committed")
+        await client.quiet()
+        assert client.titles() == []
+        later = clock.now() + 2 * tasks.OVERDUE
+        with monkeypatch.context() as waited:
+            waited.setattr(clock, "now", lambda: later)
+            assert await on_thread(tasks.sweep_unpublished) == 1
+        await client.until(lambda: client.titles() == ["committed"])
+
+
+async def test_reading_on_the_socket_marks_only_what_is_mine(member: Member, tell: Tell) -> None:
+    ann, ben = await on_thread(member, "ann"), await on_thread(member, "ben")
+    mine, others = await on_thread(tell, "all"), await on_thread(tell, f"user:{ben.pk}")
+    async with connected(ann) as client:
+        request = NotificationsRead(ids=[mine.pk, others.pk])
+        assert await consumers.read_notifications(client.socket, request) == {"marked": 1}
+        assert await consumers.read_notifications(client.socket, request) == {"marked": 0}
+
+
+async def test_the_flat_dialect_has_the_title_at_the_top_and_no_greeting(member: Member, tell: Tell) -> None:
+    ann = await on_thread(member, "ann")
+    async with connected(ann, Flat()) as client:
+        await subscribe_inbox(client.socket)
+        row = await on_thread(tell, "all", "Hello", type="trade_signal", data={"a": 1})
+        await client.until(lambda: len(client.sent) == 1)
+    message = client.sent[0]
+    assert (message["title"], message["type"], message["id"]) == ("Hello", "trade_signal", str(row.pk))
+    assert (message["stream"], message["seq"], message["event_id"]) == ("all", 1, row.pk.hex)
+    assert (message["data"], message["read"], message["symbol"]) == ({"a": 1}, False, None)
+
+
+async def test_the_typed_dialect_has_the_notification_s_own_type(member: Member, tell: Tell) -> None:
+    ann = await on_thread(member, "ann")
+    async with connected(ann, Typed()) as client:
+        await subscribe_inbox(client.socket)
+        await on_thread(services.join_stream, user_id=ann.pk, stream_name="formula:1")
+        await client.quiet()
+        row = await on_thread(tell, "formula:1", "BUY", type="trade_signal")
+        await client.until(lambda: len(client.sent) == 1)
+    message = client.sent[0]
+    assert list(message) == ["type", "data", "timestamp"]
+    assert message["type"] == "trade_signal"
+    assert (message["data"]["id"], message["timestamp"]) == (str(row.pk), clock.isoformat(row.created_at))
+
+
+async def test_an_account_made_without_a_word_has_its_streams_when_it_connects() -> None:
+    ann = await on_thread(User.objects.create_user, "ann", "ann@example.com")
+    async with connected(ann) as client:
+        await client.subscribe()
+        assert set(client.live()) == {f"user:{ann.pk}", "all", "role:user"}
+
+
+def test_positions_are_whole_numbers_in_range() -> None:
+    for seq in ("-1", '"1"', str(2**70), "1.5", "null"):
+        body = '{"streams": {"all": {"epoch": "x", "seq": ' + seq + "}}}"
+        with pytest.raises(msgspec.ValidationError):
+            msgspec.json.decode(body, type=NotificationsSubscribe)
