@@ -4,13 +4,11 @@ from typing import Any
 
 from django.apps import AppConfig
 from django.contrib.auth.models import Group, Permission
-from django.db.models import Q
 
-from accounts.models import Role
+from accounts.models import STAFF_ROLES, Role
 
 EVERYTHING = ("add", "change", "delete", "view")
 LOOK = ("view",)
-EDIT = ("add", "change", "view")
 
 # By app, or by `app.model`, which wins over its app. Administrators have everything and need no row.
 # Formulas and inboxes are private to their owners: whoever runs the system need not read them.
@@ -27,7 +25,6 @@ GRANTS: dict[str, dict[str, tuple[str, ...]]] = {
     },
     Role.REVIEWER: {"accounts.user": LOOK, "accounts.company": LOOK},
 }
-STAFF_GROUPS = (Role.OPERATOR, Role.REVIEWER, Role.ADMIN)
 
 
 def grant_permissions(app_config: AppConfig, using: str, **kwargs: Any) -> None:
@@ -36,14 +33,10 @@ def grant_permissions(app_config: AppConfig, using: str, **kwargs: Any) -> None:
     known = list(permissions.select_related("content_type"))
     if not known:
         return
-    for role in STAFF_GROUPS:
+    for role in sorted(STAFF_ROLES):
         group, _ = Group.objects.using(using).get_or_create(name=role)
         granted = [permission for permission in known if _is_granted(role, permission)]
-        group.permissions.remove(
-            *group.permissions.filter(content_type__app_label=app_config.label).exclude(
-                Q(pk__in=[permission.pk for permission in granted])
-            )
-        )
+        group.permissions.remove(*(permission for permission in known if permission not in granted))
         group.permissions.add(*granted)
 
 

@@ -2,7 +2,7 @@
 
 import asyncio
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 from django.conf import settings
 
@@ -23,20 +23,20 @@ FIRST_PAUSE, LONGEST_PAUSE = 1.0, 30.0
 
 async def run_feed() -> None:
     """Catch up the history of every enabled provider, then follow them all until cancelled."""
-    feed = Feed()
+    providers = [provider for provider in enabled_providers() if provider.capabilities.live]
+    feed = Feed(providers)
     await feed.thread.call(report, COMPONENT, "ok", "catching up")
     await feed.thread.call(services.ensure_demo_market)
-    providers = [provider for provider in enabled_providers() if provider.capabilities.live]
     await asyncio.gather(feed.keep_saying(), *(feed.follow(provider) for provider in providers))
 
 
 class Feed:
     """One run of the feed: its thread, its audience and how each provider stands."""
 
-    def __init__(self) -> None:
+    def __init__(self, providers: Sequence[Provider]) -> None:
         self.thread = Thread("feed")
         self.audience = services.Audience(_listeners())
-        self.standings: dict[str, str] = {}
+        self.standings = dict.fromkeys((provider.key for provider in providers), "starting")
         self.faults: dict[str, str] = {}
 
     async def follow(self, provider: Provider) -> None:

@@ -28,6 +28,23 @@ class SignalRaised(Event):
 
 
 @dataclass(frozen=True)
+class AlertRaised(Event):
+    """A deployed formula gave alert `number` on a closed bar: something to look at, and no order."""
+
+    durable: ClassVar[bool] = True
+
+    deployment_id: int
+    formula_id: int
+    formula_name: str
+    symbol: str
+    resolution: str
+    number: float
+    price: Decimal
+    bar_time: int
+    reason: list[dict[str, Any]] = field(default_factory=list)
+
+
+@dataclass(frozen=True)
 class SubscriptionChanged(Event):
     """Somebody subscribed to a formula, switched the subscription on or off, or ended it."""
 

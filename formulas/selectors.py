@@ -49,6 +49,8 @@ def may_read_code(user: Person, formula: Formula) -> bool:
     """Code is for the author, active subscribers and administrators."""
     if formula.author_id == user.pk or has_role(user, ADMIN):
         return True
+    if not formula.is_public:
+        return False
     own = getattr(formula, "own_subscriptions", None)
     if own is not None:
         return bool(own)

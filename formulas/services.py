@@ -19,7 +19,7 @@ from formulas.errors import (
     MayNotReview,
     NotSubscribed,
 )
-from formulas.events import SignalRaised, SubscriptionChanged
+from formulas.events import AlertRaised, SignalRaised, SubscriptionChanged
 from formulas.models import (
     Deployment,
     DeploymentStatus,
@@ -203,12 +203,13 @@ def record_evaluations(*, evaluated: Sequence[Evaluated]) -> list[Signal]:
 
     A decision that has a signal already (another process was faster) gives no second one.
     """
-    signals = [
-        signal
-        for one in evaluated
-        for decision, closed_at in one.decisions
-        if (signal := _raise_signal(one.deployment, decision, closed_at))
-    ]
+    signals = []
+    for one in evaluated:
+        for decision, closed_at in one.decisions:
+            if decision.side is None:
+                _raise_alert(one.deployment, decision)
+            elif signal := _raise_signal(one.deployment, decision, closed_at):
+                signals.append(signal)
     for one in evaluated:
         one.deployment.evaluated_through = one.through
         if one.deployment.warm_from is None:
@@ -249,10 +250,31 @@ def _raise_signal(deployment: Deployment, decision: engine.Decision, closed_at: 
             price=signal.price,
             bar_time=signal.bar_time,
             closed_at=signal.closed_at,
-            reason=signal.reason,
+            reason=_public_reason(deployment, decision),
         )
     )
     return signal
+
+
+def _raise_alert(deployment: Deployment, decision: engine.Decision) -> None:
+    publish(
+        AlertRaised(
+            deployment_id=deployment.pk,
+            formula_id=deployment.formula_id,
+            formula_name=deployment.formula.name,
+            symbol=deployment.instrument.symbol,
+            resolution=deployment.resolution,
+            number=decision.number or 0.0,
+            price=Decimal(repr(decision.price)),
+            bar_time=decision.time,
+            reason=_public_reason(deployment, decision),
+        )
+    )
+
+
+def _public_reason(deployment: Deployment, decision: engine.Decision) -> list[Any]:
+    """What decided it is written in the formula's own words: not for the readers of a private one."""
+    return list(decision.why) if deployment.formula.is_public else []
 
 
 @transaction.atomic

@@ -4,7 +4,7 @@ from decimal import Decimal
 from typing import Any
 
 from accounts.events import UserChanged, UserRegistered
-from formulas.events import SignalRaised, SubscriptionChanged
+from formulas.events import AlertRaised, SignalRaised, SubscriptionChanged
 from kernel import clock
 from kernel.realtime import wake_stream
 from notifications import services
@@ -41,9 +41,37 @@ def notify_subscribers(event: SignalRaised) -> None:
     )
 
 
+def notify_of_alert(event: AlertRaised) -> None:
+    """Tell a formula's subscribers of its alert: one row, once for each bar and number."""
+    title = f"Alert {event.number:g} on {event.symbol} at {_plain(event.price)}"
+    text = f"{event.formula_name} gave alert {event.number:g} on {event.symbol} ({event.resolution})"
+    services.create_notification(
+        stream_name=stream_of_formula(event.formula_id),
+        dedup_key=f"alert:{event.deployment_id}:{event.bar_time}:{event.number:g}",
+        type="price_alert",
+        title=title[:LONGEST_TITLE],
+        message=_with_reason(text, event.reason),
+        source="formula",
+        symbol=event.symbol,
+        data={
+            "formula_id": event.formula_id,
+            "formula_name": event.formula_name,
+            "deployment_id": event.deployment_id,
+            "number": event.number,
+            "price": float(event.price),
+            "resolution": event.resolution,
+            "bar_time": clock.isoformat(clock.from_epoch(event.bar_time)),
+        },
+    )
+
+
 def _message(event: SignalRaised) -> str:
     text = f"{event.formula_name} says {event.side} {event.symbol} ({event.resolution}) at {_plain(event.price)}"
-    why = ", ".join(_said(item) for item in event.reason)
+    return _with_reason(text, event.reason)
+
+
+def _with_reason(text: str, reason: list[dict[str, Any]]) -> str:
+    why = ", ".join(_said(item) for item in reason)
     return f"{text}: {why}." if why else f"{text}."
 
 

@@ -27,19 +27,21 @@ def verify_credentials(*, login: str, password: str, address: str | None = None)
     user: User | None = User.objects.select_related("company").called(login).first()
     attempt = throttling.attempt(login, user, address)
     attempt.check()
-    if len(password) > LONGEST_PASSWORD or not _password_fits(user, password):
+    proven = _proven(user, password)
+    if proven is None:
         attempt.failed()
         raise InvalidCredentials
-    assert user is not None  # noqa: S101  only a user's password fits
     attempt.succeeded()
-    return user
+    return proven
 
 
-def _password_fits(user: User | None, password: str) -> bool:
+def _proven(user: User | None, password: str) -> User | None:
+    if len(password) > LONGEST_PASSWORD:
+        return None
     if user is None:
         make_password(password)  # as long as a check takes, so that time does not tell who exists
-        return False
-    return user.check_password(password) and user.is_active
+        return None
+    return user if user.check_password(password) and user.is_active else None
 
 
 def sign_in(*, login: str, password: str, user_agent: str = "", address: str | None = None) -> TokenPair:

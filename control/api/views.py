@@ -17,7 +17,7 @@ from kernel import clock
 from kernel.permissions import IsOperator
 
 
-class VersionSerializer(serializers.Serializer[Any]):
+class ApiVersionSerializer(serializers.Serializer[Any]):
     """One major version of the API."""
 
     version = serializers.CharField()
@@ -32,7 +32,7 @@ class VersionsSerializer(serializers.Serializer[Any]):
     """Every version, announced or served."""
 
     current_version = serializers.CharField()
-    available_versions = VersionSerializer(many=True)
+    available_versions = ApiVersionSerializer(many=True)
     documentation_url = serializers.CharField()
     support_contact = serializers.CharField()
 
@@ -45,7 +45,7 @@ class HealthSerializer(serializers.Serializer[Any]):
     timestamp = serializers.CharField()
     version = serializers.CharField()
     api_version = serializers.CharField()
-    version_info = VersionSerializer()
+    version_info = ApiVersionSerializer()
 
 
 class ReadySerializer(serializers.Serializer[Any]):
@@ -132,7 +132,7 @@ class VersionsView(PublicView):
 
 
 class VersionView(PublicView):
-    @extend_schema(operation_id="version", responses=VersionSerializer)
+    @extend_schema(operation_id="version", responses=ApiVersionSerializer)
     def get(self, request: Request) -> Response:
         """The version that answers."""
         return Response(version_body(ACTIVE))

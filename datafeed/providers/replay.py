@@ -105,7 +105,7 @@ def forming(bar: RawBar, stage: float) -> RawBar:
     passed = path[: int(leg) + 1]
     share = Decimal(leg - int(leg)).quantize(PLACES)
     last = passed[-1] + (path[min(int(leg) + 1, len(path) - 1)] - passed[-1]) * share
-    last = min(max(last.quantize(Decimal("0.00000001")), bar.low), bar.high)
+    last = min(max(last.quantize(bar.close), bar.low), bar.high)  # with the places of the source's own prices
     seen = (*passed, last)
     volume = (bar.volume * Decimal(str(stage))).quantize(Decimal(1))
     return RawBar(bar.opened_at, bar.open, max(seen), min(seen), last, volume)

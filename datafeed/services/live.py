@@ -1,7 +1,7 @@
 """Bars while they form: built up in memory, kept in the cache for readers, shown to whoever listens."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 from django.core.cache import cache
 
@@ -44,7 +44,6 @@ class LiveSeries:
     newest: int | None
     builders: dict[str, BarBuilder]
     quotes: bool
-    forming: dict[str, FormingBar] = field(default_factory=dict)
 
 
 def open_live(*, provider: Provider) -> dict[SeriesKey, LiveSeries]:
@@ -65,14 +64,14 @@ def open_live(*, provider: Provider) -> dict[SeriesKey, LiveSeries]:
 def take_update(*, live: LiveSeries, update: BarUpdate, audience: Audience) -> None:
     """Record a closed bar, or show a forming one and the higher bars it is part of."""
     if update.is_closed:
-        _close(live, update.bar)
+        _close(live, update.bar, audience)
     else:
         _grow(live, update.bar, audience)
     if live.quotes:
         _show_quote(live.series, audience)
 
 
-def _close(live: LiveSeries, bar: RawBar) -> None:
+def _close(live: LiveSeries, bar: RawBar, audience: Audience) -> None:
     if newest_time(live.series) != live.newest:
         raise PositionLost(f"{live.series}: the recorded bars have changed")
     if not record_bar(series=live.series, bar=bar):
@@ -82,7 +81,7 @@ def _close(live: LiveSeries, bar: RawBar) -> None:
     for builder in live.builders.values():
         builder.add(exact)
     growing = {name: builder.forming for name, builder in live.builders.items()}
-    _keep(live, {name: forming for name, forming in growing.items() if forming})
+    _show(live, {name: forming for name, forming in growing.items() if forming}, audience)
 
 
 def _grow(live: LiveSeries, bar: RawBar, audience: Audience) -> None:
@@ -91,21 +90,21 @@ def _grow(live: LiveSeries, bar: RawBar, audience: Audience) -> None:
         return
     base = FormingBar(bar.opened_at, *map(float, bar[1:]))
     higher = {name: builder.preview(base) for name, builder in live.builders.items()}
-    _keep(live, {live.series.resolution: base, **higher})
+    _show(live, {live.series.resolution: base, **higher}, audience)
+
+
+def _show(live: LiveSeries, forming: dict[str, FormingBar], audience: Audience) -> None:
+    """Keep the forming bars for readers of every process and push them to whoever listens."""
+    cache.set(forming_key(live.series.pk), {name: tuple(bar) for name, bar in forming.items()}, FORMING_FOR)
     symbol = live.series.instrument.symbol
-    for resolution, forming in live.forming.items():
+    for resolution, bar in forming.items():
         if not live.provider.broadcasts(resolution):
             continue
         if audience.has_listeners(bars_topic(symbol, resolution)):
-            push_bar(symbol, resolution, forming)
+            push_bar(symbol, resolution, bar)
             audience.broadcasts_sent += 1
         else:
             audience.broadcasts_skipped += 1
-
-
-def _keep(live: LiveSeries, forming: dict[str, FormingBar]) -> None:
-    live.forming = forming
-    cache.set(forming_key(live.series.pk), {name: tuple(bar) for name, bar in forming.items()}, FORMING_FOR)
 
 
 def _show_quote(series: Series, audience: Audience) -> None:

@@ -17,6 +17,7 @@ from formulas.models import (
 )
 from kernel import clock
 from kernel.api.fields import MomentField, NumberField
+from kernel.permissions import ADMIN, has_role
 
 CODE_LIMIT = 4_096
 
@@ -246,7 +247,12 @@ class SignalSerializer(serializers.ModelSerializer[Signal]):
 
     @extend_schema_field(ReasonSerializer(many=True))
     def get_reason(self, signal: Signal) -> list[dict[str, Any]]:
-        return list(signal.reason)
+        """Empty for those who may not read the formula: it is told in the formula's own words."""
+        return list(signal.reason) if self._may_read(signal) else []
+
+    def _may_read(self, signal: Signal) -> bool:
+        user = self.context["request"].user
+        return signal.formula.is_public or signal.formula.author_id == user.pk or has_role(user, ADMIN)
 
 
 class SubscriptionWriteSerializer(serializers.Serializer[Any]):

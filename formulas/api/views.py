@@ -122,7 +122,9 @@ class FormulaViewSet(viewsets.GenericViewSet[Formula], mixins.ListModelMixin):
         """The signals of a formula, newest first; none where one may not see them."""
         formula = selectors.get_formula(request.user, pk)
         page = self.paginate_queryset(cast(Any, selectors.signals_of(request.user).filter(formula=formula)))
-        return self.get_paginated_response(cast(Any, shapes.SignalSerializer(cast(Any, page), many=True).data))
+        return self.get_paginated_response(
+            cast(Any, shapes.SignalSerializer(cast(Any, page), many=True, context=self.get_serializer_context()).data)
+        )
 
 
 def _etag(formula: Formula) -> str:

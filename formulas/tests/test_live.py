@@ -192,3 +192,38 @@ def test_signals_are_for_author_subscribers_and_operators(
     assert (shown["symbol"], shown["side"], shown["price"]) == ("ACME", "buy", 12)
     assert client_of(bob).get("/signals", {"symbol": "acme", "side": "sell"}).json()["total"] == 0
     assert client_of(bob).get("/signals", {"side": "up"}).status_code == 400
+
+
+def test_the_parts_of_a_private_formula_stay_with_its_author(
+    market: Market, deployed: Deployment, person: Any, client_of: Any
+) -> None:
+    bob, author = person("bob"), deployed.formula.author
+    client_of(bob).post("/subscriptions", {"formula_id": deployed.formula_id})
+    Formula.objects.update(is_public=False)
+    market.close_bars(UP_AND_DOWN[3:5])
+    evaluate(market)
+    pk = Signal.objects.get().pk
+    assert client_of(author).get(f"/signals/{pk}").json()["reason"]
+    for path in (f"/signals/{pk}", f"/formulas/{deployed.formula_id}", "/notifications", "/signals"):
+        answer = client_of(bob).get(path)
+        assert answer.status_code == 200
+        assert "sma(" not in answer.content.decode()
+
+
+def test_an_alert_reaches_the_subscribers_once_and_is_no_signal(
+    market: Market, person: Any, client_of: Any, formula_of: Any, django_capture_on_commit_callbacks: Any
+) -> None:
+    ann, bob = person("ann"), person("bob")
+    with django_capture_on_commit_callbacks(execute=True):
+        formula = Formula.objects.get(pk=formula_of(ann, "if close > 11: alert(7)")["id"])
+        client_of(bob).post("/subscriptions", {"formula_id": formula.pk})
+    deployment = deploy_formula(formula=formula, instrument=market.instrument, resolution="1D")
+    market.close_bars([10.0, 12.0])
+    for _ in range(2):
+        live._runners.clear()
+        Deployment.objects.update(evaluated_through=deployment.evaluated_through)
+        with django_capture_on_commit_callbacks(execute=True):
+            evaluate(market)
+    told = client_of(bob).get("/notifications", {"type": "price_alert"}).json()
+    assert [row["title"] for row in told["results"]] == ["Alert 7 on ACME at 12"]
+    assert not Signal.objects.exists()

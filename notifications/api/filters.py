@@ -5,6 +5,8 @@ from typing import Any
 import django_filters
 from django import forms
 from django.db.models import QuerySet
+from drf_spectacular.types import OpenApiTypes
+from drf_spectacular.utils import extend_schema_field
 
 from notifications.models import PRIORITY_RANKS, Notification, NotificationQuerySet, Priority
 
@@ -41,6 +43,7 @@ class NotificationFilter(django_filters.FilterSet):
         model = Notification
         fields: list[str] = []
 
+    @extend_schema_field(OpenApiTypes.BOOL)
     def only_unread(self, notifications: NotificationQuerySet, name: str, value: bool) -> NotificationQuerySet:
         return notifications.unread() if value else notifications
 

@@ -4,7 +4,7 @@ from django.urls import path, re_path
 
 from notifications.api.views import NotificationViewSet, PersonInboxView
 
-KEY = r"(?P<key>[A-Za-z0-9][A-Za-z0-9._:-]{0,99})"
+ID = r"(?P<id>[A-Za-z0-9][A-Za-z0-9._:-]{0,99})"
 
 view = NotificationViewSet.as_view
 
@@ -19,17 +19,17 @@ urlpatterns = [
         name="notification-of-user",
     ),
     re_path(
-        rf"^notifications/{KEY}\Z",
+        rf"^notifications/{ID}\Z",
         view({"get": "retrieve", "patch": "partial_update", "delete": "destroy"}),
         name="notification-detail",
     ),
     re_path(
-        rf"^notifications/{KEY}/read\Z",
+        rf"^notifications/{ID}/read\Z",
         view({"put": "read"}),
         name="notification-read",
     ),
     re_path(
-        rf"^notifications/{KEY}/respond\Z",
+        rf"^notifications/{ID}/respond\Z",
         view({"post": "respond"}),
         name="notification-respond",
     ),

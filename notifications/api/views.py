@@ -7,7 +7,6 @@ from django.shortcuts import get_object_or_404
 from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import OpenApiParameter, extend_schema, extend_schema_view
 from rest_framework import mixins, viewsets
-from rest_framework.decorators import action
 from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.serializers import Serializer
@@ -23,7 +22,7 @@ from notifications.api.pages import NotificationPages
 from notifications.errors import MayNotSendToOthers
 from notifications.models import Notification
 
-KEY = OpenApiParameter("key", str, OpenApiParameter.PATH, description="its UUID, or its sender's own id")
+ID = OpenApiParameter("id", str, OpenApiParameter.PATH, description="its UUID in any case, or its sender's own id")
 
 
 def _read(serializer: type[Serializer[Any]], data: Any) -> dict[str, Any]:
@@ -51,7 +50,8 @@ class InboxView(viewsets.GenericViewSet[Notification], mixins.ListModelMixin):
         return selectors.inbox(owner)
 
 
-@extend_schema_view(list=extend_schema(operation_id="notifications_of_user_list"))
+# In the document this is the same path as that of one notification, which describes both.
+@extend_schema_view(list=extend_schema(exclude=True))
 class PersonInboxView(InboxView):
     """One's own inbox by user id; an administrator reads anybody's."""
 
@@ -63,9 +63,9 @@ class PersonInboxView(InboxView):
 class NotificationViewSet(InboxView):
     """One's own inbox."""
 
-    def _shown(self, key: str, status: int = 200) -> Response:
-        notification = selectors.find_notification(self.request.user, key)
-        return Response(self.get_serializer(notification).data, status=status)
+    def _shown(self, id: str) -> Response:
+        notification = selectors.find_notification(self.request.user, id)
+        return Response(self.get_serializer(notification).data)
 
     @extend_schema(request=shapes.NotificationWriteSerializer, responses={201: shapes.NotificationSerializer})
     @idempotent
@@ -78,18 +78,20 @@ class NotificationViewSet(InboxView):
         shown = selectors.inbox(recipient).get(pk=notification.pk)
         return Response(self.get_serializer(shown).data, status=201)
 
-    @extend_schema(parameters=[KEY], responses=shapes.NotificationSerializer)
-    def retrieve(self, request: Request, key: str) -> Response:
-        return self._shown(key)
+    @extend_schema(parameters=[ID], responses=shapes.NotificationSerializer)
+    def retrieve(self, request: Request, id: str) -> Response:
+        """Show one notification. A whole number is a user's id: it answers the list of their notifications, as the
+        list of one's own; one's own id, or anybody's for an administrator."""
+        return self._shown(id)
 
     @extend_schema(
-        parameters=[KEY],
+        parameters=[ID],
         request=shapes.NotificationChangeSerializer,
         responses=shapes.NotificationSerializer,
     )
-    def partial_update(self, request: Request, key: str) -> Response:
+    def partial_update(self, request: Request, id: str) -> Response:
         """Mark read or unread, or answer."""
-        notification = selectors.find_notification(request.user, key)
+        notification = selectors.find_notification(request.user, id)
         fields = _read(shapes.NotificationChangeSerializer, request.data)
         if "response" in fields:
             services.respond(user=request.user, notification=notification, response=fields["response"])
@@ -97,58 +99,53 @@ class NotificationViewSet(InboxView):
             services.mark_read(user=request.user, notification_ids=[notification.pk])
         elif fields.get("read") is False:
             services.mark_unread(user=request.user, notification=notification)
-        return self._shown(key)
+        return self._shown(id)
 
-    @extend_schema(parameters=[KEY], responses={204: None})
-    def destroy(self, request: Request, key: str) -> Response:
+    @extend_schema(parameters=[ID], responses={204: None})
+    def destroy(self, request: Request, id: str) -> Response:
         """Take a notification out of one's own inbox; other recipients keep it."""
-        notification = selectors.find_notification(request.user, key)
+        notification = selectors.find_notification(request.user, id)
         services.hide(user=request.user, notification=notification)
         return Response(status=204)
 
-    @extend_schema(parameters=[KEY], request=None, responses=shapes.NotificationSerializer)
-    @action(detail=True, methods=["put"], filterset_class=None, pagination_class=None)
-    def read(self, request: Request, key: str) -> Response:
+    @extend_schema(parameters=[ID], request=None, responses=shapes.NotificationSerializer)
+    def read(self, request: Request, id: str) -> Response:
         """Mark a notification read."""
-        notification = selectors.find_notification(request.user, key)
+        notification = selectors.find_notification(request.user, id)
         services.mark_read(user=request.user, notification_ids=[notification.pk])
-        return self._shown(key)
+        return self._shown(id)
 
     @extend_schema(
         parameters=[
-            KEY,
+            ID,
             OpenApiParameter("action", OpenApiTypes.STR, enum=["accept", "approve", "reject", "snooze", "custom"]),
             OpenApiParameter("custom_message", OpenApiTypes.STR),
         ],
         request=shapes.ResponseSerializer,
         responses=shapes.NotificationSerializer,
     )
-    @action(detail=True, methods=["post"], filterset_class=None, pagination_class=None)
-    def respond(self, request: Request, key: str) -> Response:
+    def respond(self, request: Request, id: str) -> Response:
         """Answer a notification, in the body or in the query as older clients do."""
-        notification = selectors.find_notification(request.user, key)
+        notification = selectors.find_notification(request.user, id)
         if "action" in request.query_params:
             fields = _read(shapes.LegacyResponseSerializer, request.query_params)
         else:
             fields = _read(shapes.ResponseSerializer, request.data)
         services.respond(user=request.user, notification=notification, **fields)
-        return self._shown(key)
+        return self._shown(id)
 
     @extend_schema(request=None, responses=shapes.MarkedSerializer)
-    @action(detail=False, methods=["post", "put"], filterset_class=None, pagination_class=None)
     def read_all(self, request: Request) -> Response:
         """Mark the whole inbox read."""
         marked = services.mark_all_read(user=request.user)
         return Response({"marked": marked, "unread_count": selectors.count_unread(request.user)})
 
     @extend_schema(responses=shapes.SummarySerializer)
-    @action(detail=False, filterset_class=None, pagination_class=None)
     def summary(self, request: Request) -> Response:
         """Count the inbox by type, priority and status."""
         return Response(selectors.summarize(request.user))
 
     @extend_schema(responses=shapes.UnreadCountSerializer)
-    @action(detail=False, filterset_class=None, pagination_class=None)
     def unread_count(self, request: Request) -> Response:
         """Count what is unread."""
         return Response({"unread_count": selectors.count_unread(request.user)})

@@ -121,7 +121,7 @@ def _of_framework(error: exceptions.APIException) -> tuple[dict[str, Any], dict[
     if (wait := getattr(error, "wait", None)) is not None:
         headers["Retry-After"] = str(int(wait) + 1)
     if isinstance(error.detail, dict):
-        code = error.detail.get("code", error.default_code)
+        code: Any = error.detail.get("code", error.default_code)
         detail: Any = error.detail.get("detail", error.default_detail)
     else:
         code, detail = error.get_codes(), error.detail

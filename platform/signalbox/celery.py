@@ -20,7 +20,7 @@ app.conf.update(
 )
 
 
-@app.task(name="kernel.run_job")  # type: ignore[untyped-decorator]
+@app.task(name="kernel.run_job")
 def run_job(job_id: str) -> None:
     """Run one job; a job that another worker has claimed is left to it."""
     from kernel import jobs

@@ -203,6 +203,16 @@ SPECTACULAR_SETTINGS: dict[str, Any] = {
     "SERVE_AUTHENTICATION": [],
     "SCHEMA_PATH_PREFIX": r"/api/v1",
     "COMPONENT_SPLIT_REQUEST": True,
+    "POSTPROCESSING_HOOKS": [
+        "drf_spectacular.hooks.postprocess_schema_enums",
+        "kernel.api.schema.add_problem",
+    ],
+    "ENUM_NAME_OVERRIDES": {
+        "JobStatus": "kernel.models.JobStatus",
+        "DeploymentStatus": "formulas.models.DeploymentStatus",
+        "Side": "formulas.models.Side",
+        "Outcome": ["ok", "error"],
+    },
     "SWAGGER_UI_DIST": "SIDECAR",
     "SWAGGER_UI_FAVICON_HREF": "SIDECAR",
     "REDOC_DIST": "SIDECAR",

@@ -10,7 +10,7 @@ from accounts.handlers import close_session_sockets, refresh_user_sockets
 from accounts.sockets import authenticate_socket
 from datafeed.events import BarClosed
 from datafeed.tasks import run_feed
-from formulas.events import SignalRaised, SubscriptionChanged
+from formulas.events import AlertRaised, SignalRaised, SubscriptionChanged
 from formulas.handlers import evaluate_formulas, push_signal
 from formulas.tasks import catch_up
 from kernel.api.idempotency import forget_old_answers
@@ -23,6 +23,7 @@ from notifications.handlers import (
     follow_subscription,
     join_own_streams,
     move_streams,
+    notify_of_alert,
     notify_subscribers,
     push_to_sockets,
 )
@@ -35,6 +36,7 @@ def wire() -> None:
     # From the market to the person.
     on(BarClosed, evaluate_formulas)
     on(SignalRaised, notify_subscribers, push_signal)
+    on(AlertRaised, notify_of_alert)
     on(NotificationCreated, push_to_sockets)
 
     # People come, move and go.

@@ -30,11 +30,6 @@ class ProblemAwareSchema(AutoSchema):
         return operation
 
 
-def only_v1(endpoints: list[Any]) -> list[Any]:
-    """The document lists the paths under `/api/v1` and no others, though they answer elsewhere as well."""
-    return [endpoint for endpoint in endpoints if endpoint[0].startswith("/api/v1/")]
-
-
 def add_problem(result: dict[str, Any], generator: Any, request: Any, public: bool) -> dict[str, Any]:
     """Put the problem's own schema among the components."""
     result.setdefault("components", {}).setdefault("schemas", {})["Problem"] = PROBLEM

@@ -1,7 +1,6 @@
 """Jobs: each runs to an end once, survives its worker, and can be watched and cancelled."""
 
 import threading
-from collections.abc import Iterator
 from datetime import timedelta
 from typing import Any
 
@@ -17,7 +16,7 @@ ran: list[str] = []
 
 
 @pytest.fixture(autouse=True)
-def _kinds(monkeypatch: Any) -> Iterator[None]:
+def _kinds(monkeypatch: Any) -> None:
     monkeypatch.setattr(jobs, "_functions", {})
     # Whatever queue there is, these tests claim the rows themselves.
     monkeypatch.setattr(jobs, "_wake", lambda job_id: None)
@@ -37,8 +36,6 @@ def _kinds(monkeypatch: Any) -> Iterator[None]:
     def break_down(run: jobs.JobRun) -> None:
         ran.append("break")
         raise RuntimeError("broken")
-
-    yield
 
 
 def fresh(job: Job) -> Job:
