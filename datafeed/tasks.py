@@ -7,9 +7,9 @@ from collections.abc import Callable, Sequence
 from django.conf import settings
 
 from datafeed import services
-from datafeed.errors import PositionLost
+from datafeed.errors import BadBar, PositionLost
 from datafeed.providers import enabled_providers
-from datafeed.providers.base import Positions, Provider
+from datafeed.providers.base import BarUpdate, Positions, Provider
 from datafeed.selectors.health import COMPONENT
 from kernel.background import Thread, report
 from kernel.realtime.hub import hub
@@ -63,11 +63,19 @@ class Feed:
         self.standings[provider.key] = provider.standing(positions)
         async for update in provider.live(positions):
             if update.series in live:
-                series = live[update.series]
-                await self.thread.call(services.take_update, live=series, update=update, audience=self.audience)
-                self.faults.pop(provider.key, None)
+                await self._take(live[update.series], update)
             if update.is_closed:
                 self.standings[provider.key] = provider.standing({key: one.newest for key, one in live.items()})
+
+    async def _take(self, live: services.LiveSeries, update: BarUpdate) -> None:
+        try:
+            await self.thread.call(services.take_update, live=live, update=update, audience=self.audience)
+        except BadBar as error:
+            # Beginning again would only meet the same bar again.
+            logger.warning("%s: a bar is left out: %s", live.series, error.errors)
+            self.audience.errors += 1
+        else:
+            self.faults.pop(live.provider.key, None)
 
     async def keep_saying(self) -> None:
         """Report the component and leave word for health pages, again and again."""

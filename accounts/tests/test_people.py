@@ -12,7 +12,7 @@ from rest_framework.test import APIClient
 
 from accounts import registry, services, throttling
 from accounts.events import SessionRevoked, UserChanged, UserRegistered
-from accounts.handlers import refresh_user_sockets
+from accounts.handlers import close_user_sockets
 from accounts.models import Company, Role, Session, User
 from accounts.tests.conftest import AUTH, PASSWORD, MakePerson, bearer, me_status, refresh, sign_in
 from kernel import clock
@@ -199,16 +199,11 @@ def test_changes_tell_the_others(mia: User, published: list[Any]) -> None:
     assert sign_in()
 
 
-def test_sockets_of_somebody_changed_are_refreshed_and_of_somebody_shut_out_closed(
-    mia: User, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_the_sockets_of_somebody_changed_are_closed(mia: User, monkeypatch: pytest.MonkeyPatch) -> None:
     done: list[Any] = []
     monkeypatch.setattr("accounts.handlers.close_sockets", lambda *args: done.append(args))
-    monkeypatch.setattr("accounts.handlers.refresh_sockets", lambda *args: done.append(args))
-    refresh_user_sockets(UserChanged(user_id=mia.pk))
-    services.deactivate(user=mia)
-    refresh_user_sockets(UserChanged(user_id=mia.pk))
-    assert done == [(f"user:{mia.pk}",), (f"user:{mia.pk}", 4401)]
+    close_user_sockets(UserChanged(user_id=mia.pk))
+    assert done == [(f"user:{mia.pk}", 4401)]
 
 
 def test_the_members_of_a_deleted_company_stay(mia: User, published: list[Any]) -> None:

@@ -6,7 +6,8 @@ Handlers, background tasks and what a lower app needs from a higher one are conn
 from django.conf import settings
 
 from accounts.events import SessionRevoked, UserChanged, UserRegistered
-from accounts.handlers import close_session_sockets, refresh_user_sockets
+from accounts.handlers import close_session_sockets, close_user_sockets
+from accounts.services import forget_old_sessions
 from accounts.sockets import authenticate_socket
 from datafeed.events import BarClosed
 from datafeed.tasks import run_feed
@@ -41,7 +42,7 @@ def wire() -> None:
 
     # People come, move and go.
     on(UserRegistered, join_own_streams)
-    on(UserChanged, move_streams, refresh_user_sockets)
+    on(UserChanged, move_streams, close_user_sockets)
     on(SessionRevoked, close_session_sockets)
     on(SubscriptionChanged, follow_subscription)
 
@@ -53,11 +54,17 @@ def wire() -> None:
     keep_running("feed", _feed, by_leader=True)
     keep_running("notifications", lambda: every(1, sweep_unpublished), by_leader=True)
     keep_running("events", lambda: every(1, retry_pending), by_leader=True)
-    keep_running("housekeeping", lambda: every(3600, forget_old_answers), by_leader=True)
+    keep_running("housekeeping", lambda: every(3600, _tidy_up), by_leader=True)
     if settings.JOBS_RUN_BY_CELERY:
         keep_running("jobs", lambda: every(10, requeue_abandoned), by_leader=True)
     else:
         keep_running("jobs", run_jobs)
+
+
+def _tidy_up() -> None:
+    """Delete what need not be kept any longer."""
+    forget_old_answers()
+    forget_old_sessions()
 
 
 async def _feed() -> None:
