@@ -12,12 +12,15 @@ from rest_framework.test import APIClient
 
 from accounts.models import User
 from accounts.services import register_user
+from kernel.background import close_threads
 
 NAMESPACE = f"test-{os.environ.get('PYTEST_XDIST_WORKER', 'main')}"
 
 
 def pytest_configure() -> None:
     """Tests that run side by side share one Redis and must not hear each other."""
+    # Every test client builds the middleware anew; looking for all static files each time takes most of a test.
+    settings.WHITENOISE_AUTOREFRESH = True
     if settings.ENV.redis_url:
         settings.CACHES["default"]["KEY_PREFIX"] = NAMESPACE
         settings.CHANNEL_LAYERS["default"]["CONFIG"]["prefix"] = NAMESPACE
@@ -30,6 +33,13 @@ def _fast_passwords(settings: Any) -> None:
 
 
 @pytest.fixture(autouse=True)
+def _unhurried(settings: Any) -> None:
+    """Tests call faster than people; those of the limits set their own."""
+    settings.CALLS_PER_MINUTE = settings.WRITES_PER_MINUTE = 10**6
+    settings.PUBLIC_CALLS_PER_MINUTE = settings.SIGN_IN_CALLS_PER_MINUTE = 10**6
+
+
+@pytest.fixture(autouse=True)
 def _clean_cache() -> Iterator[None]:
     yield
     if settings.ENV.redis_url:
@@ -39,6 +49,13 @@ def _clean_cache() -> Iterator[None]:
                 redis.delete(key)
     else:
         cache.clear()
+
+
+@pytest.fixture(scope="session")
+def django_db_setup(django_db_setup: None) -> Iterator[None]:
+    """A thread that holds a connection would keep the test database from being dropped."""
+    yield
+    close_threads()
 
 
 @pytest.fixture

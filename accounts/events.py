@@ -29,3 +29,23 @@ class SessionRevoked(Event):
     durable: ClassVar[bool] = True
     session_id: str
     user_id: int
+
+
+@dataclass(frozen=True)
+class ApiKeyRevoked(Event):
+    """A machine's credential has ended before its time."""
+
+    durable: ClassVar[bool] = True
+    api_key_id: int
+    user_id: int
+
+
+@dataclass(frozen=True)
+class KycReviewed(Event):
+    """An identity check was decided: `status` is `approved` or `rejected`, the latter for `reason`."""
+
+    durable: ClassVar[bool] = True
+    user_id: int
+    submission_id: int
+    status: str
+    reason: str

@@ -20,10 +20,17 @@ GRANTS: dict[str, dict[str, tuple[str, ...]]] = {
         "kernel.job": ("change", "view"),
         "kernel.pendingevent": ("change", "delete", "view"),
         "kernel.rememberedanswer": (),
+        "kernel.auditentry": (),
+        "kernel.audithead": (),
         "formulas.deployment": ("change", "view"),
         "formulas.signal": LOOK,
     },
-    Role.REVIEWER: {"accounts.user": LOOK, "accounts.company": LOOK},
+    Role.REVIEWER: {
+        "accounts.user": LOOK,
+        "accounts.company": LOOK,
+        "accounts.kycsubmission": ("change", "view"),
+        "accounts.kycdocument": LOOK,
+    },
 }
 
 

@@ -1,12 +1,21 @@
 """Reading accounts: whose token this is, where somebody is signed in."""
 
+import hashlib
 import hmac
+from typing import Any
 
-from django.db.models import QuerySet
+from allauth.mfa.models import Authenticator
+from django.conf import settings
+from django.db.models import Count, QuerySet
 
 from accounts.errors import InvalidToken
-from accounts.models import Session, User
+from accounts.kyc.errors import KycRequired
+from accounts.models import ApiKey, Company, KycDocument, KycStatus, KycSubmission, Role, Session, User
 from accounts.tokens import AccessToken, Claims, claims_of, password_mark, read_access_token
+
+FACTORS = (Authenticator.Type.TOTP, Authenticator.Type.WEBAUTHN)
+KEY_LABEL = "sbx"
+LONGEST_KEY = 128
 
 
 def session_of(claims: Claims) -> Session:
@@ -28,6 +37,77 @@ def authenticate_token(text: str | bytes) -> AccessToken:
     return token
 
 
+def administered_companies(user: User) -> QuerySet[Company]:
+    """The companies whose members `user` may see and change: one's own as its administrator, all for an admin."""
+    if not user.is_admin and user.role != Role.COMPANY_ADMIN:
+        return Company.objects.none()
+    # Counted from the table as a whole: what one's own row leads to counts oneself alone.
+    visible = Company.objects.visible_to(user).values("pk")
+    return Company.objects.filter(pk__in=visible).annotate(member_count=Count("members"))
+
+
 def open_sessions(user: User) -> QuerySet[Session]:
     """Where `user` is signed in, the most recently used first."""
     return Session.objects.filter(user=user).live()
+
+
+def authenticate_key(text: str) -> ApiKey:
+    """The live API key that `text` is, with its user and company, in one query; else raises `InvalidToken`."""
+    label, _, rest = text[:LONGEST_KEY].partition("_")
+    prefix, _, secret = rest.partition("_")
+    if label != KEY_LABEL or not prefix.isascii() or not prefix.isalnum():
+        raise InvalidToken
+    key = ApiKey.objects.select_related("user__company").filter(prefix=prefix).first()
+    if key is None or not hmac.compare_digest(key.secret_hash, hash_of_secret(secret)):
+        raise InvalidToken
+    if not key.is_live or not key.user.is_active:
+        raise InvalidToken
+    return key
+
+
+def hash_of_secret(secret: str) -> str:
+    """What is kept of a key's secret.
+
+    A plain SHA-256, because the secret is 256 random bits: there is nothing to guess that a slow hash would protect,
+    and a machine's every request would pay for it.
+    """
+    return hashlib.sha256(secret.encode(errors="replace")).hexdigest()
+
+
+def has_second_factor(user: User) -> bool:
+    """Whether `user` has an authenticator app or a passkey."""
+    return bool(Authenticator.objects.filter(user=user, type__in=FACTORS).exists())
+
+
+def must_enrol(user: User) -> bool:
+    """Whether the role of `user` demands a second factor that they do not have."""
+    return settings.MFA_REQUIRED_FOR_STAFF and user.is_staff and not has_second_factor(user)
+
+
+def second_factors(user: User) -> QuerySet[Authenticator]:
+    """Everything `user` can prove themselves with beside the password, recovery codes included, the oldest first."""
+    found: QuerySet[Authenticator] = Authenticator.objects.filter(user=user).order_by("created_at", "pk")
+    return found
+
+
+def api_keys(user: User) -> QuerySet[ApiKey]:
+    """The keys of `user` that have not been revoked, the newest first; expired ones are shown as such."""
+    return ApiKey.objects.filter(user=user, revoked_at__isnull=True)
+
+
+def kyc_standing(user: User) -> dict[str, Any]:
+    """How the identity check of `user` stands: `status, submitted_at, reviewed_at, reason, documents`."""
+    newest = KycSubmission.objects.filter(user=user).standing().order_by("-version").first()
+    return {
+        "status": newest.status if newest else KycStatus.NOT_SUBMITTED,
+        "submitted_at": newest.submitted_at if newest else None,
+        "reviewed_at": newest.reviewed_at if newest else None,
+        "reason": newest.reason or None if newest else None,
+        "documents": newest.documents.all() if newest else KycDocument.objects.none(),
+    }
+
+
+def require_kyc(user: User, purpose: str) -> None:
+    """Raise `KycRequired` where `purpose` needs an approved identity (`KYC_REQUIRED_FOR`) that `user` has not."""
+    if purpose in settings.KYC_REQUIRED_FOR and user.kyc_status != KycStatus.APPROVED:
+        raise KycRequired

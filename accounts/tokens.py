@@ -34,7 +34,7 @@ class RefreshToken(jwt.RefreshToken):
     access_token_class = AccessToken
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, repr=False)
 class TokenPair:
     """What signing in and refreshing answer; `expires_in` is the access token's life in seconds."""
 

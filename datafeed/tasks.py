@@ -5,6 +5,7 @@ import logging
 from collections.abc import Callable, Sequence
 
 from django.conf import settings
+from django.db import connections
 
 from datafeed import services
 from datafeed.errors import BadBar, PositionLost
@@ -25,9 +26,12 @@ async def run_feed() -> None:
     """Catch up the history of every enabled provider, then follow them all until cancelled."""
     providers = [provider for provider in enabled_providers() if provider.capabilities.live]
     feed = Feed(providers)
-    await feed.thread.call(report, COMPONENT, "ok", "catching up")
-    await feed.thread.call(services.ensure_demo_market)
-    await asyncio.gather(feed.keep_saying(), *(feed.follow(provider) for provider in providers))
+    try:
+        await feed.thread.call(report, COMPONENT, "ok", "catching up")
+        await feed.thread.call(services.ensure_demo_market)
+        await asyncio.gather(feed.keep_saying(), *(feed.follow(provider) for provider in providers))
+    finally:
+        await feed.thread.call(connections.close_all)
 
 
 class Feed:

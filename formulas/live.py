@@ -32,6 +32,7 @@ class _Store:
     def __init__(self, instrument: Instrument, resolution: str) -> None:
         self._instrument, self._resolution = instrument, resolution
         self._read: dict[tuple[int | None, int | None], list[engine.Bar]] = {}
+        self._closes: dict[int, int] = {}
 
     def read(self, since: int | None, until: int | None) -> list[engine.Bar]:
         """Closed bars with `since <= time < until`, both epoch seconds."""
@@ -39,6 +40,12 @@ class _Store:
             bars = read_bars(self._instrument, self._resolution, since=since, until=until)
             self._read[since, until] = engine_bars(bars)
         return self._read[since, until]
+
+    def closed_at(self, time: int) -> int:
+        """When the bar stamped `time` closed, both epoch seconds."""
+        if time not in self._closes:
+            (self._closes[time],) = bar_closes(self._instrument, self._resolution, [time])
+        return self._closes[time]
 
 
 _runners: dict[int, _Runner] = {}
@@ -52,6 +59,7 @@ def evaluate(instrument_id: int, resolution: str) -> int:
         Deployment.objects.running()
         .filter(instrument_id=instrument_id, resolution=resolution)
         .select_related("version", "formula", "instrument")
+        .prefetch_related("instrument__series")
     )
     if not deployments:
         return 0
@@ -85,8 +93,7 @@ def _advance(deployment: Deployment, store: _Store) -> Evaluated | None:
         return None
     decisions = [decision for bar in bars for decision in runner.program.advance(bar)]
     runner.through = bars[-1].time
-    closes = bar_closes(deployment.instrument, deployment.resolution, [decision.time for decision in decisions])
-    return Evaluated(deployment, runner.through, list(zip(decisions, closes, strict=True)))
+    return Evaluated(deployment, runner.through, [(decision, store.closed_at(decision.time)) for decision in decisions])
 
 
 def _runner_of(deployment: Deployment, store: _Store) -> _Runner:

@@ -1,11 +1,14 @@
 """What formulas say and take on sockets."""
 
 from decimal import Decimal
-from typing import Any
+from typing import Annotated, Any
+
+from msgspec import Meta
 
 from kernel.realtime import Payload, Push, Request
 
 SIGNALS_TOPIC = "signals:{}"
+FormulaIds = Annotated[list[Annotated[int, Meta(ge=1, le=2**63 - 1)]], Meta(max_length=500)]
 
 
 class SignalPayload(Payload, frozen=True, kw_only=True):
@@ -31,9 +34,9 @@ class SignalCreated(Push, frozen=True, kw_only=True, tag="signal.created"):
 class SignalsSubscribe(Request, frozen=True, kw_only=True):
     """Which signals: of some formulas, on some symbols, or all that one may see."""
 
-    formula_ids: list[int] | None = None
-    symbols: list[str] | None = None
+    formula_ids: FormulaIds | None = None
+    symbols: Annotated[list[Annotated[str, Meta(max_length=64)]], Meta(max_length=100)] | None = None
 
 
 class SignalsUnsubscribe(Request, frozen=True, kw_only=True):
-    formula_ids: list[int] | None = None
+    formula_ids: FormulaIds | None = None

@@ -6,7 +6,10 @@ from decimal import Decimal
 from typing import Any
 
 from django.db import IntegrityError, transaction
+from django.db.models import ProtectedError
+from django.db.models.functions import Coalesce
 
+from accounts.selectors import require_kyc
 from datafeed.models import Instrument
 from datafeed.selectors import check_served, read_bars
 from formulas import engine
@@ -35,6 +38,7 @@ from kernel.errors import Invalid
 from kernel.events import publish
 
 WARM_BARS = 5_000
+PUBLISHING = "publish"  # as KYC_REQUIRED_FOR calls it
 
 
 def compile_code(code: str, parameters: Mapping[str, float] | None = None) -> engine.Program:
@@ -57,7 +61,9 @@ def create_formula(
     tags: Iterable[str] = (),
     is_public: bool = True,
 ) -> Formula:
-    """A new formula with its first version; raises `FormulaSyntaxError`."""
+    """A new formula with its first version; raises `FormulaSyntaxError`, and `KycRequired` for a public one."""
+    if is_public:
+        require_kyc(author, PUBLISHING)
     program = compile_code(formula_code)
     formula = Formula.objects.create(
         author=author, name=name, description=description, category=category, is_public=is_public
@@ -73,6 +79,8 @@ def change_formula(
 ) -> Formula:
     """Change a formula's description; another code makes a new version, the old ones and what runs them stay."""
     formula = Formula.objects.select_for_update(of=("self",)).select_related("version").get(pk=formula.pk)
+    if fields.get("is_public") and not formula.is_public:
+        require_kyc(formula.author, PUBLISHING)
     for name, value in fields.items():
         setattr(formula, name, value)
     formula.save()
@@ -103,16 +111,24 @@ def _set_tags(formula: Formula, names: Iterable[str]) -> None:
 
 @transaction.atomic
 def delete_formula(*, formula: Formula) -> None:
-    """Delete a formula that nobody relied on; retire one that has subscribers or signals, and stop it."""
+    """Delete a formula that nobody relied on; retire one that has subscribers, signals or positions, and stop it."""
     formula = Formula.objects.select_for_update().get(pk=formula.pk)
     formula.deployments.update(status=DeploymentStatus.STOPPED)
-    if formula.subscriptions.exists() or formula.signals.exists():
+    if formula.subscriptions.exists() or formula.signals.exists() or not _erase(formula):
         formula.is_retired = True
         formula.save(update_fields=["is_retired", "updated_at"])
-        return
-    formula.deployments.all().delete()
-    Formula.objects.filter(pk=formula.pk).update(version=None)
-    formula.delete()
+
+
+def _erase(formula: Formula) -> bool:
+    """Delete the formula's rows; false, and nothing done, where an app above keeps something that refers to it."""
+    try:
+        with transaction.atomic():
+            formula.deployments.all().delete()
+            Formula.objects.filter(pk=formula.pk).update(version=None)
+            Formula.objects.get(pk=formula.pk).delete()
+    except ProtectedError:
+        return False
+    return True
 
 
 @transaction.atomic
@@ -210,12 +226,17 @@ def record_evaluations(*, evaluated: Sequence[Evaluated]) -> list[Signal]:
                 _raise_alert(one.deployment, decision)
             elif signal := _raise_signal(one.deployment, decision, closed_at):
                 signals.append(signal)
-    for one in evaluated:
-        one.deployment.evaluated_through = one.through
-        if one.deployment.warm_from is None:
-            one.deployment.warm_from = one.through
-    Deployment.objects.bulk_update([one.deployment for one in evaluated], ["evaluated_through", "warm_from"])
+    for through in {one.through for one in evaluated}:
+        _remember([one.deployment for one in evaluated if one.through == through], through)
     return signals
+
+
+def _remember(deployments: Sequence[Deployment], through: int) -> None:
+    """Note that all of these have come to the same bar, in one statement however many they are."""
+    rows = Deployment.objects.filter(pk__in=[deployment.pk for deployment in deployments])
+    rows.update(evaluated_through=through, warm_from=Coalesce("warm_from", through))
+    for deployment in deployments:
+        deployment.evaluated_through = through
 
 
 def _raise_signal(deployment: Deployment, decision: engine.Decision, closed_at: int) -> Signal | None:

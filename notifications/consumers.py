@@ -182,7 +182,7 @@ async def unsubscribe_from_notifications(socket: Socket, request: NotificationsU
     return {}
 
 
-@operation("notifications.read", NotificationsRead)
+@operation("notifications.read", NotificationsRead, scope="notifications:write")
 async def read_notifications(socket: Socket, request: NotificationsRead) -> dict[str, Any]:
     """Mark notifications read; those that are not one's own, or read already, are not counted."""
     count = await on_thread(services.mark_read, user=socket.user, notification_ids=request.ids)

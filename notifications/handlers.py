@@ -3,7 +3,7 @@
 from decimal import Decimal
 from typing import Any
 
-from accounts.events import UserChanged, UserRegistered
+from accounts.events import KycReviewed, UserChanged, UserRegistered
 from formulas.events import AlertRaised, SignalRaised, SubscriptionChanged
 from kernel import clock
 from kernel.realtime import wake_stream
@@ -86,6 +86,24 @@ def _said(item: dict[str, Any]) -> str:
 def _plain(price: Decimal) -> str:
     """Without an exponent and without zeros at the end."""
     return f"{price.normalize():f}"
+
+
+def tell_of_review(event: KycReviewed) -> None:
+    """Tell an applicant what was decided on their identity check, and why: once for each decision."""
+    if event.status == "approved":
+        title, message = "Your identity is confirmed", "Your documents were approved."
+    else:
+        title, message = "Your documents were not accepted", f"{event.reason.rstrip('.')}. You can hand in new ones."
+    services.notify_user(
+        user_id=event.user_id,
+        dedup_key=f"kyc:{event.submission_id}:{event.status}",
+        type="kyc",
+        priority=Priority.HIGH,
+        title=title,
+        message=message,
+        source="kyc",
+        data={"status": event.status, "reason": event.reason},
+    )
 
 
 def follow_subscription(event: SubscriptionChanged) -> None:

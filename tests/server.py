@@ -42,6 +42,7 @@ class LiveServer:
             "PORT": str(self.port),
             "REPLAY_INTERVAL": "0.2",
             "DEMO_PASSWORD": PASSWORD,
+            **{f"{what}_PER_MINUTE": "1000000" for what in ("CALLS", "WRITES", "PUBLIC_CALLS", "SIGN_IN_CALLS")},
             **environment,
         }
         if settings.ENV.redis_url:

@@ -10,7 +10,7 @@ from accounts.services.sessions import LONGEST_PASSWORD
 from kernel.api.fields import MomentField
 
 
-def _password(**options: Any) -> serializers.CharField:
+def password_field(**options: Any) -> serializers.CharField:
     # Spaces at the ends are part of a password.
     return serializers.CharField(trim_whitespace=False, write_only=True, **options)
 
@@ -43,7 +43,13 @@ class UserSerializer(serializers.ModelSerializer[User]):
 class RegisterSerializer(serializers.Serializer[Any]):
     email = serializers.EmailField(max_length=254)
     username = serializers.CharField(max_length=150)
-    password = _password(max_length=LONGEST_PASSWORD)
+    password = password_field(max_length=LONGEST_PASSWORD)
+
+
+class RegisteredSerializer(UserSerializer):
+    """The new account. Where mail is configured `id` is null: the mail tells its owner how it goes on."""
+
+    id = serializers.IntegerField(read_only=True, allow_null=True)
 
 
 class ProfileSerializer(serializers.Serializer[Any]):
@@ -55,18 +61,24 @@ class ProfileSerializer(serializers.Serializer[Any]):
 
 
 class LoginSerializer(serializers.Serializer[Any]):
-    """Either name serves in either field: clients differ in what they call it."""
+    """Either name serves in either field: clients differ in what they call it.
+
+    Somebody with a second factor brings a code of it, or gets 401 `mfa_required`; a passkey signs in elsewhere.
+    """
 
     email = serializers.CharField(max_length=254, required=False, allow_blank=True)
     username = serializers.CharField(max_length=254, required=False, allow_blank=True)
-    password = _password()
+    password = password_field()
+    code = serializers.CharField(
+        max_length=20, required=False, default="", write_only=True, help_text="of those who have a second factor"
+    )
 
     def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
         login = attrs.get("email") or attrs.get("username")
         if not login:
             message = "An email address or a username is required."
             raise serializers.ValidationError({"email": [message], "username": [message]})
-        return {"login": login, "password": attrs["password"]}
+        return {"login": login, "password": attrs["password"], "code": attrs["code"]}
 
 
 class RefreshSerializer(serializers.Serializer[Any]):
@@ -81,8 +93,8 @@ class TokenPairSerializer(serializers.Serializer[Any]):
 
 
 class PasswordChangeSerializer(serializers.Serializer[Any]):
-    current_password = _password()
-    new_password = _password(max_length=LONGEST_PASSWORD)
+    current_password = password_field()
+    new_password = password_field(max_length=LONGEST_PASSWORD)
 
 
 class TicketSerializer(serializers.Serializer[Any]):

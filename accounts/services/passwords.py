@@ -6,8 +6,10 @@ from django.db import transaction
 
 from accounts import throttling
 from accounts.models import Session, User
+from accounts.services.keys import revoke_api_keys
 from accounts.services.sessions import LONGEST_PASSWORD, revoke_sessions, rotate
 from accounts.tokens import TokenPair
+from kernel import audit
 from kernel.errors import Invalid
 
 
@@ -33,24 +35,29 @@ def change_password(
     """
     user = session.user
     attempt = throttling.attempt(user.username, user, address)
-    attempt.check()
+    attempt.begin()
     if len(current_password) > LONGEST_PASSWORD or not user.check_password(current_password):
-        attempt.failed()
         raise Invalid.field("current_password", "This is not your password.")
+    attempt.succeeded()
     check_password_strength(new_password, user, field="new_password")
     with transaction.atomic():
         _store(user, new_password)
-        revoke_sessions(user=user, keep=session)
-        return rotate(session=session)
+        pair = rotate(session=session)
+        revoke_sessions(user=user, keep=session, reason="password changed")
+        audit.record("password.changed", actor=user, target=f"user:{user.pk}")
+        return pair
 
 
 @transaction.atomic
 def set_password(*, user: User, password: str | None) -> None:
     """Set another's password, or none that could ever fit, and end all their sessions."""
     _store(user, password)
-    revoke_sessions(user=user)
+    revoke_sessions(user=user, reason="password changed")
+    audit.record("password.reset", target=f"user:{user.pk}", detail={"is_usable": password is not None})
 
 
 def _store(user: User, password: str | None) -> None:
+    """Whoever knew the old password may have made keys with it: they end with it."""
     user.set_password(password)
     user.save(update_fields=["password"])
+    revoke_api_keys(user=user, reason="password changed")

@@ -8,9 +8,12 @@ from django.core.exceptions import ValidationError
 from django.db import IntegrityError, transaction
 
 from accounts.events import UserChanged, UserRegistered
-from accounts.models import STAFF_ROLES, Company, Role, User
+from accounts.models import STAFF_ROLES, Company, KycDocument, Role, User
+from accounts.services.keys import revoke_api_keys
+from accounts.services.kyc import forget_documents
 from accounts.services.passwords import check_password_strength
 from accounts.services.sessions import revoke_sessions
+from kernel import audit
 from kernel.errors import Invalid
 from kernel.events import publish
 
@@ -27,13 +30,14 @@ def register_user(
 ) -> User:
     """Make an account; raises `Invalid` naming each field that is malformed, taken or too weak."""
     user = User(email=email, username=username, company=company, role=role, first_name=first_name, last_name=last_name)
-    _check_fields(user)
+    check_fields(user)
     check_password_strength(password, user)
     user.set_password(password)
     return insert_user(user=user)
 
 
-def _check_fields(user: User) -> None:
+def check_fields(user: User) -> None:
+    """Raise `Invalid` naming each field of `user` that is malformed or taken."""
     try:
         user.full_clean(exclude=["password"], validate_constraints=False)
         user.validate_constraints()
@@ -54,10 +58,16 @@ def _by_field(user: User, error: ValidationError) -> dict[str, list[str]]:
 @transaction.atomic
 def insert_user(*, user: User) -> User:
     """Store a new account that has been checked, with the permissions of its role."""
+    store_user(user)
+    publish(UserRegistered(user_id=user.pk))
+    audit.record("user.registered", target=_target(user), detail={"role": user.role})
+    return user
+
+
+def store_user(user: User) -> None:
+    """Store an account that has been checked and that nobody is told of yet."""
     _save(user)
     follow_role(user=user)
-    publish(UserRegistered(user_id=user.pk))
-    return user
 
 
 def _save(user: User, **options: Any) -> None:
@@ -66,7 +76,7 @@ def _save(user: User, **options: Any) -> None:
             user.save(**options)
     except IntegrityError:
         # Somebody took the name between the check and the save: the second check says which.
-        _check_fields(user)
+        check_fields(user)
         raise
 
 
@@ -78,7 +88,7 @@ def update_profile(
     changed = {name: value for name, value in names.items() if value is not None}
     for name, value in changed.items():
         setattr(user, name, value)
-    _check_fields(user)
+    check_fields(user)
     _save(user, update_fields=list(changed))
     return user
 
@@ -110,12 +120,38 @@ def reactivate(*, user: User) -> None:
 @transaction.atomic
 def change_user(*, user: User, changed: Collection[str]) -> None:
     """Store the fields of `user` that are named in `changed`, whatever they are, with all that follows from them."""
+    before = User.objects.select_related("company").get(pk=user.pk)
     _save(user, update_fields=list(changed))
+    if "awaits_confirmation" in changed and not user.awaits_confirmation:
+        publish(UserRegistered(user_id=user.pk))
     if not {"role", "company", "is_active", "is_superuser"}.isdisjoint(changed):
         follow_role(user=user)
         publish(UserChanged(user_id=user.pk))
+    if not {"role", "is_superuser"}.isdisjoint(changed):
+        # A key was made for what its owner was: nobody's old key becomes an administrator's.
+        revoke_api_keys(user=user, reason="role changed")
     if not user.is_active:
-        revoke_sessions(user=user)
+        revoke_sessions(user=user, reason="shut out")
+        revoke_api_keys(user=user, reason="shut out")
+    _record_change(before, user)
+
+
+def _record_change(before: User, after: User) -> None:
+    """Write down how somebody's place has changed; names and addresses are their own business."""
+    target = _target(after)
+    if before.role != after.role:
+        audit.record("role.changed", target=target, detail={"from": before.role, "to": after.role})
+    if before.is_superuser != after.is_superuser:
+        audit.record("superuser.granted" if after.is_superuser else "superuser.withdrawn", target=target)
+    if before.company_id != after.company_id:
+        places = [person.company.slug if person.company else None for person in (before, after)]
+        audit.record("company.changed", target=target, detail=dict(zip(("from", "to"), places, strict=True)))
+    if before.is_active != after.is_active:
+        audit.record("user.reactivated" if after.is_active else "user.deactivated", target=target)
+
+
+def _target(user: User) -> str:
+    return f"user:{user.pk}"
 
 
 @transaction.atomic
@@ -134,8 +170,12 @@ def follow_role(*, user: User) -> None:
 @transaction.atomic
 def delete_user(*, user: User) -> None:
     """Delete `user` with their sessions; raises `ProtectedError` while others rely on what they made."""
-    revoke_sessions(user=user)
+    target, name = _target(user), user.username
+    revoke_sessions(user=user, reason="owner deleted")
+    revoke_api_keys(user=user, reason="owner deleted")
+    forget_documents(KycDocument.objects.filter(submission__user=user))
     user.delete()
+    audit.record("user.deleted", target=target, detail={"username": name})
 
 
 def ensure_company(*, slug: str, name: str) -> Company:
@@ -144,8 +184,18 @@ def ensure_company(*, slug: str, name: str) -> Company:
 
 
 @transaction.atomic
+def store_company(*, company: Company) -> None:
+    """Store `company`, new or changed."""
+    is_new = company.pk is None
+    company.save()
+    action = "company.created" if is_new else "company.renamed"
+    audit.record(action, target=f"company:{company.slug}", detail={"name": company.name})
+
+
+@transaction.atomic
 def delete_company(*, company: Company) -> None:
     """Delete `company`; its members stay, in none."""
     for member in company.members.all():
         move_to_company(user=member, company=None)
     company.delete()
+    audit.record("company.deleted", target=f"company:{company.slug}")

@@ -9,6 +9,7 @@ from accounts import selectors
 from accounts.errors import InvalidToken
 from accounts.models import Session
 from accounts.tokens import AccessToken, Claims, claims_of
+from kernel import clock
 
 TICKET_LIFETIME = 30  # seconds
 
@@ -16,7 +17,8 @@ TICKET_LIFETIME = 30  # seconds
 def issue_ticket(*, token: AccessToken) -> str:
     """A ticket that opens one socket as the owner of `token`, for no longer than `token` is good."""
     ticket = secrets.token_urlsafe(32)
-    cache.set(_key(ticket), claims_of(token), TICKET_LIFETIME)
+    good_until = clock.now().timestamp() + TICKET_LIFETIME
+    cache.set(_key(ticket), (claims_of(token), good_until), TICKET_LIFETIME)
     return ticket
 
 
@@ -25,9 +27,12 @@ def redeem_ticket(*, ticket: str) -> tuple[Session, float]:
 
     Raises `InvalidToken` for one that is unknown, old or used, or whose session has ended.
     """
-    claims: Claims | None = cache.get(_key(ticket))
+    kept: tuple[Claims, float] | None = cache.get(_key(ticket))
     # Deleting tells which of two redemptions at once was the first.
-    if claims is None or not cache.delete(_key(ticket)):
+    if kept is None or not cache.delete(_key(ticket)):
+        raise InvalidToken
+    claims, good_until = kept
+    if good_until < clock.now().timestamp():
         raise InvalidToken
     return selectors.session_of(claims), claims.expires_at
 

@@ -194,4 +194,7 @@ def test_each_staff_role_has_its_group_after_migrating(db: None) -> None:
     assert set(Group.objects.get(name="reviewer").permissions.values_list("codename", flat=True)) == {
         "view_user",
         "view_company",
+        "view_kycsubmission",
+        "change_kycsubmission",
+        "view_kycdocument",
     }

@@ -156,7 +156,8 @@ def test_a_ticket_opens_one_socket_once(mia: User) -> None:
 def test_a_ticket_dies_with_its_session_and_with_time(mia: User, monkeypatch: pytest.MonkeyPatch) -> None:
     client = bearer(sign_in()["access_token"])
     late, ended = (client.post(f"{AUTH}/ws-ticket").json()["ticket"] for _ in range(2))
-    monkeypatch.setattr("time.time", (clock.now() + timedelta(seconds=31)).timestamp)
+    later = clock.now() + timedelta(seconds=31)
+    monkeypatch.setattr(clock, "now", lambda: later)
     assert authenticate_socket("ticket", late) is None
     monkeypatch.undo()
     client.post(f"{AUTH}/logout")

@@ -25,6 +25,7 @@ from datafeed.selectors import (
 from datafeed.selectors.health import feed_health
 from datafeed.selectors.quotes import quotes_of
 from kernel.api.pagination import whole_number
+from kernel.api.throttles import MARKET_DATA
 from kernel.errors import Invalid
 
 MOST_RESULTS, USUAL_RESULTS = 1_000, 50
@@ -38,6 +39,8 @@ def _query(name: str, description: str, *, whole: bool = False, required: bool =
 
 class MarketDataView(APIView):
     permission_classes = [MayReadMarketData]
+    throttle_group = MARKET_DATA
+    required_scope = "read"
 
 
 class ConfigView(MarketDataView):

@@ -9,6 +9,7 @@ from rest_framework.response import Response
 from rest_framework.viewsets import GenericViewSet
 
 from datafeed import services
+from datafeed.api.filters import InstrumentFilter
 from datafeed.api.permissions import OperatorsWrite
 from datafeed.api.serializers import InstrumentSerializer
 from datafeed.models import Instrument, InstrumentQuerySet
@@ -21,7 +22,7 @@ class InstrumentViewSet(mixins.ListModelMixin, mixins.RetrieveModelMixin, Generi
     queryset = Instrument.objects.all()
     serializer_class = InstrumentSerializer
     permission_classes = [OperatorsWrite]
-    filterset_fields = ["symbol", "exchange", "type", "is_active"]
+    filterset_class = InstrumentFilter
     lookup_value_regex = "[1-9][0-9]{0,17}"
 
     def get_queryset(self) -> InstrumentQuerySet:

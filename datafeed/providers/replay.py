@@ -4,11 +4,13 @@ import asyncio
 import csv
 import gzip
 import importlib.util
+from bisect import bisect_right
 from collections.abc import AsyncIterator, Iterable, Iterator, Sequence
 from datetime import UTC, datetime
 from decimal import Decimal
 from functools import cache
 from importlib.resources import files
+from operator import attrgetter
 from pathlib import Path
 
 from django.conf import settings
@@ -112,7 +114,7 @@ def forming(bar: RawBar, stage: float) -> RawBar:
 
 
 def _later(bars: Sequence[RawBar], after: int | None) -> Sequence[RawBar]:
-    return bars if after is None else [bar for bar in bars if bar.opened_at > after]
+    return bars if after is None else bars[bisect_right(bars, after, key=attrgetter("opened_at")) :]
 
 
 def _parts(series: SeriesKey) -> tuple[Sequence[RawBar], Sequence[RawBar]]:

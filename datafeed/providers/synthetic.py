@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import AsyncIterator, Iterable, Sequence
 from decimal import Decimal
+from functools import lru_cache
 from zlib import crc32
 
 import numpy as np
@@ -97,7 +98,7 @@ def minutes_of(symbol: str, start: int, stop: int) -> list[RawBar]:
 
 def forming(symbol: str, minute: int, share: float) -> RawBar:
     """The bar of `minute` when the part `share` (0 to 1) of it has gone; it only ever grows into the closed one."""
-    (whole,) = minutes_of(symbol, minute, minute + 1)
+    whole = _whole(symbol, minute)
     ticks = np.arange(1, max(1, min(TICKS, int(share * TICKS))) + 1, dtype=np.int64)
     opened, high, low, close = map(float, (whole.open, whole.high, whole.low, whole.close))
     drift = opened + (close - opened) * ticks / TICKS
@@ -106,6 +107,12 @@ def forming(symbol: str, minute: int, share: float) -> RawBar:
     seen = (opened, *path.tolist())
     volume = np.floor(float(whole.volume) * len(ticks) / TICKS)
     return _bar(whole.opened_at, opened, max(seen), min(seen), seen[-1], float(volume))
+
+
+@lru_cache(maxsize=1_024)
+def _whole(symbol: str, minute: int) -> RawBar:
+    """The closed bar of one minute, which every look at it as a forming one grows towards."""
+    return minutes_of(symbol, minute, minute + 1)[0]
 
 
 def _symbols() -> list[str]:

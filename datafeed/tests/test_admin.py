@@ -1,3 +1,5 @@
+"""Market data in the control panel, and the checks of its settings."""
+
 from collections.abc import Callable
 from typing import Any
 

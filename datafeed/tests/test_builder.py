@@ -1,3 +1,5 @@
+"""The builder makes the same bars live and from history, and loses nothing."""
+
 import numpy as np
 import pytest
 from hypothesis import given

@@ -1,3 +1,5 @@
+"""The datafeed keeps to what charting clients expect of it, and never falls over."""
+
 from collections.abc import Callable
 from typing import Any
 

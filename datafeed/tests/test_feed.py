@@ -1,5 +1,8 @@
+"""The feed from its first start to its faults, restarts and resets."""
+
 import asyncio
 from collections.abc import AsyncIterator, Callable
+from decimal import Decimal
 from typing import Any
 
 import pytest
@@ -186,7 +189,7 @@ def test_a_quote_of_minutes_covers_the_day_so_far(minutes: Series) -> None:
 
 
 class _Faulty(ReplayProvider):
-    """Fails the first time it is followed, then gives one bar and ends."""
+    """Fails the first time it is followed, then gives a broken bar and a good one, and ends."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -196,11 +199,12 @@ class _Faulty(ReplayProvider):
         self.times += 1
         if self.times == 1:
             raise ConnectionError("the exchange hung up")
+        yield BarUpdate(IBM, bar(MONDAY + 14 * DAY)._replace(high=Decimal("NaN")), is_closed=True)
         yield BarUpdate(IBM, bar(MONDAY + 14 * DAY, 30), is_closed=True)
 
 
 @pytest.mark.django_db(transaction=True)
-async def test_the_feed_outlives_a_fault_of_a_provider_and_reports_it(
+async def test_the_feed_outlives_a_fault_and_a_broken_bar_of_a_provider_and_reports_them(
     ten_days: Series, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     provider = _Faulty()
@@ -216,13 +220,13 @@ async def test_the_feed_outlives_a_fault_of_a_provider_and_reports_it(
                 component = background.reported(["feed"])["feed"]
                 statuses.add(component.status if component else None)
                 await asyncio.sleep(0.005)
-            while (await background.on_thread(feed_health))["broadcaster"]["errors"] != 1:
+            while (await background.on_thread(feed_health))["broadcaster"]["errors"] < 2:
                 await asyncio.sleep(0.005)
     finally:
         running.cancel()
         await asyncio.gather(running, return_exceptions=True)
     assert "degraded" in statuses
-    assert cache.get("datafeed:standing")["counters"]["errors"] == 1
+    assert cache.get("datafeed:standing")["counters"]["errors"] == 2
 
 
 def test_health_tells_the_truth_about_a_feed_that_does_not_run(db: None) -> None:

@@ -1,3 +1,5 @@
+"""Instruments: who may read them, who may change them, and what is refused."""
+
 from collections.abc import Callable
 from typing import Any
 

@@ -1,3 +1,5 @@
+"""Each provider keeps the common contract, and what it alone promises."""
+
 import sys
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta

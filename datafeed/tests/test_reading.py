@@ -1,3 +1,5 @@
+"""Finding instruments and reading their bars."""
+
 from collections.abc import Callable
 
 import numpy as np

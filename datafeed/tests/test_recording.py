@@ -1,3 +1,5 @@
+"""What is recorded, what is refused, and who is told."""
+
 from collections.abc import Callable, Iterator
 from decimal import Decimal
 from typing import Any

@@ -1,3 +1,5 @@
+"""Resolution strings mean one thing each."""
+
 import pytest
 
 from datafeed.resolutions import LADDER, can_build, canonical, order

@@ -1,3 +1,5 @@
+"""Every instant belongs to exactly one bucket, whatever the hours, the zone and the clocks do."""
+
 from datetime import UTC, datetime
 from itertools import pairwise
 

@@ -1,3 +1,5 @@
+"""Bars and quotes on a socket."""
+
 import json
 from collections.abc import AsyncIterator
 from typing import Any

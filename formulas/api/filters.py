@@ -6,6 +6,7 @@ import django_filters
 from django.db.models import Q, QuerySet
 
 from formulas.models import Formula, Side, Signal
+from kernel.api.filters import FlagFilter, Ordering
 
 
 class FormulaFilter(django_filters.FilterSet):
@@ -15,14 +16,14 @@ class FormulaFilter(django_filters.FilterSet):
     tags = django_filters.CharFilter(method="with_tags", label="comma list; any of them")
     search = django_filters.CharFilter(method="matching", max_length=200)
     author = django_filters.CharFilter(field_name="author__username", lookup_expr="iexact")
-    is_public = django_filters.BooleanFilter()
+    is_public = FlagFilter()
     min_performance_score = django_filters.NumberFilter(
         field_name="performance_score", lookup_expr="gte", min_value=0, max_value=100
     )
     max_performance_score = django_filters.NumberFilter(
         field_name="performance_score", lookup_expr="lte", min_value=0, max_value=100
     )
-    ordering = django_filters.OrderingFilter(
+    ordering = Ordering(
         fields=[
             "created_at",
             "updated_at",

@@ -35,6 +35,7 @@ class FormulaViewSet(viewsets.GenericViewSet[Formula], mixins.ListModelMixin):
     """The marketplace and one's own formulas."""
 
     serializer_class = shapes.FormulaSerializer
+    required_scope = {"validate": "read"}
     filterset_class = FormulaFilter
     lookup_value_regex = ID
     queryset = Formula.objects.none()

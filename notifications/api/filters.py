@@ -1,30 +1,12 @@
 """What the list of notifications can be narrowed by."""
 
-from typing import Any
-
 import django_filters
-from django import forms
 from django.db.models import QuerySet
 from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import extend_schema_field
 
+from kernel.api.filters import FlagFilter, MomentFilter, Ordering
 from notifications.models import PRIORITY_RANKS, Notification, NotificationQuerySet, Priority
-
-_FLAGS = {"true": True, "1": True, "false": False, "0": False}
-
-
-class FlagField(forms.CharField):
-    """`true` or `false` in any case, or 1 or 0; anything else is refused, not guessed."""
-
-    def clean(self, value: Any) -> bool | None:
-        text = super().clean(value).lower()
-        if text and text not in _FLAGS:
-            raise forms.ValidationError("Must be true or false.")
-        return _FLAGS.get(text)
-
-
-class FlagFilter(django_filters.Filter):
-    field_class = FlagField
 
 
 class NotificationFilter(django_filters.FilterSet):
@@ -36,8 +18,8 @@ class NotificationFilter(django_filters.FilterSet):
     min_priority = django_filters.ChoiceFilter(choices=Priority.choices, method="at_least")
     topic = django_filters.CharFilter(max_length=100)
     symbol = django_filters.CharFilter(lookup_expr="iexact", max_length=64)
-    since = django_filters.IsoDateTimeFilter(field_name="created_at", lookup_expr="gte")
-    ordering = django_filters.OrderingFilter(fields=["created_at"])
+    since = MomentFilter(field_name="created_at", lookup_expr="gte")
+    ordering = Ordering(fields=["created_at"])
 
     class Meta:
         model = Notification

@@ -50,6 +50,7 @@ STRONG_BUY = {
     "promise_score": 88.0,
 }
 PLAIN = {"type": "info", "priority": "info", "title": "Note", "message": "text"}
+NOBODYS = "0190b2f4-5d6e-4a7b-8c9d-0e1f2a3b4c5d"
 URL = "/api/v1/notifications/"
 
 ClientOf = Callable[[Any], APIClient]
@@ -143,7 +144,13 @@ def test_the_same_key_makes_one_notification(api: APIClient) -> None:
 
 def test_owner_fields_in_a_body_are_not_applied(api: APIClient, ann: User, member: Member) -> None:
     ben = member("ben")
-    forged = {"id": str(uuid.uuid4()), "stream": f"user:{ben.pk}", "seq": 9, "sender": ben.pk, "read": True}
+    forged = {
+        "id": NOBODYS,
+        "stream": f"user:{ben.pk}",
+        "seq": 9,
+        "sender": ben.pk,
+        "read": True,
+    }
     body = api.post(URL, {**PLAIN, **forged, "created_at": "2001-01-01T00:00:00Z"}).data
     assert (body["stream"], body["seq"], body["read"]) == (f"user:{ann.pk}", 1, False)
     assert body["id"] != forged["id"]
@@ -169,7 +176,7 @@ def test_only_operators_and_administrators_send_to_somebody_else(
 
 def test_a_stranger_without_a_credential_gets_401(db: None, client_of: ClientOf) -> None:
     stranger = client_of(None)
-    for path in ("", "stats/summary", "unread/count", "7", str(uuid.uuid4())):
+    for path in ("", "stats/summary", "unread/count", "7", NOBODYS):
         assert stranger.get(URL + path).status_code == 401
     assert stranger.post(URL, PLAIN).status_code == 401
 
@@ -183,7 +190,7 @@ def test_a_stranger_cannot_read_or_touch_my_notifications(
     )
     before = list(Notification.objects.order_by("seq").values())
     for stranger in (client_of(member("ben")), client_of(member("boss", role="admin"))):
-        unknown = stranger.get(URL + str(uuid.uuid4()))
+        unknown = stranger.get(URL + NOBODYS)
         for key in (mine, mine.upper(), "notif_1"):
             answers = [
                 stranger.get(URL + key),
@@ -354,7 +361,7 @@ def test_the_summary_counts_by_type_priority_and_status(api: APIClient, tell: Te
     }
 
 
-@pytest.mark.parametrize("key", ["7", "notif_x", str(uuid.uuid4()), "x" * 101, "%00", "..%2F..", "'; --"])
+@pytest.mark.parametrize("key", ["7", "notif_x", NOBODYS, "x" * 101, "%00", "..%2F..", "'; --"])
 def test_an_id_that_means_nothing_is_404_or_405(api: APIClient, key: str) -> None:
     assert api.delete(URL + key).status_code in {404, 405}
     assert api.put(f"{URL}{key}/read").status_code == 404

@@ -1,15 +1,17 @@
-"""The floor's tables in the control panel: what is waiting, running, failed."""
+"""The floor's tables in the control panel: what is waiting, running, failed, and who did what."""
 
+from datetime import UTC, date, datetime, time, timedelta
 from typing import Any
 
 from django.contrib import admin
 from django.db.models import QuerySet
 from django.http import HttpRequest
 from unfold.admin import ModelAdmin
+from unfold.contrib.filters.admin import FieldTextFilter, RangeDateFilter
 
 from kernel import clock, jobs
 from kernel.errors import DomainError
-from kernel.models import Job, Lease, PendingEvent, RememberedAnswer
+from kernel.models import AuditEntry, Job, Lease, PendingEvent, RememberedAnswer
 
 
 class ReadOnlyAdmin(ModelAdmin):
@@ -65,3 +67,31 @@ class RememberedAnswerAdmin(ReadOnlyAdmin):
     list_display = ["user", "method", "route", "key", "status", "created_at"]
     search_fields = ["key", "route"]
     exclude = ["answer"]
+
+
+class DayRangeFilter(RangeDateFilter):
+    """From the beginning of the first day to the end of the last, in UTC."""
+
+    def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
+        if first := self._day("from"):
+            queryset = queryset.filter(**{f"{self.field_path}__gte": first})
+        if last := self._day("to"):
+            queryset = queryset.filter(**{f"{self.field_path}__lt": last + timedelta(days=1)})
+        return queryset
+
+    def _day(self, end: str) -> datetime | None:
+        try:
+            day = date.fromisoformat(str(self.used_parameters.get(f"{self.field_path}_{end}", "")))
+        except ValueError:
+            return None
+        return datetime.combine(day, time.min, tzinfo=UTC)
+
+
+@admin.register(AuditEntry)
+class AuditEntryAdmin(ReadOnlyAdmin):
+    list_display = ["seq", "at", "action", "actor_name", "target", "address", "request_id"]
+    list_filter = ["action", ("actor_name", FieldTextFilter), ("at", DayRangeFilter)]
+    list_filter_submit = True
+    search_fields = ["target", "actor_name", "address", "request_id"]
+    search_help_text = "target (user:7), actor, address, request"
+    ordering = ["-seq"]

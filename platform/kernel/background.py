@@ -2,14 +2,15 @@
 
 import asyncio
 import logging
+import threading
 from collections.abc import Awaitable, Callable
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor, wait
 from dataclasses import asdict, dataclass
 from functools import partial
 from typing import ParamSpec, TypeVar
 
 from django.core.cache import cache
-from django.db import close_old_connections
+from django.db import connections
 
 from kernel import clock, leases
 
@@ -22,7 +23,8 @@ LEADER = "engine"
 FIRST_PAUSE, LONGEST_PAUSE = 0.5, 30.0
 COMPONENT_TTL = 60
 
-_threads = ThreadPoolExecutor(max_workers=4, thread_name_prefix="database")
+THREADS = 4
+_threads = ThreadPoolExecutor(max_workers=THREADS, thread_name_prefix="database")
 
 
 async def on_thread(call: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
@@ -40,9 +42,23 @@ class Thread:
         return await _on(self._executor, partial(call, *args, **kwargs))
 
 
+def close_threads() -> None:
+    """Let go of the threads' database connections, at the end of a process or of the tests."""
+    together = threading.Barrier(THREADS, timeout=10)
+
+    def close() -> None:
+        together.wait()  # so that each thread takes one of these and none takes two
+        connections.close_all()
+
+    wait([_threads.submit(close) for _ in range(THREADS)])
+
+
 async def _on(executor: ThreadPoolExecutor, call: Callable[[], T]) -> T:
     def checked() -> T:
-        close_old_connections()
+        for connection in connections.all(initialized_only=True):
+            # These threads live as long as the process: their connections are kept, and checked before use.
+            connection.close_at = None
+            connection.close_if_unusable_or_obsolete()
         return call()
 
     return await asyncio.get_running_loop().run_in_executor(executor, checked)

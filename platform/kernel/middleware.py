@@ -1,19 +1,28 @@
-"""Around every request: its id, one spelling of its path, and JSON errors on API paths."""
+"""Around every request: its id and sender, one spelling of its path, JSON errors on API paths, refusals on record."""
 
+import logging
 import re
 import uuid
 from collections.abc import Callable
+from typing import Any
 
 from django.conf import settings
+from django.db import DatabaseError
 from django.http import HttpRequest, HttpResponse
 
+from kernel import audit
+from kernel.api.parsers import body_limit
 from kernel.api.renderers import encoder
 from kernel.errors import PROBLEM_CONTENT_TYPE, problem
 from kernel.logs import set_request_id
+from kernel.net import FORWARDED, FORWARDED_SCHEME, address_behind, is_trusted, serving
+
+logger = logging.getLogger(__name__)
 
 GetResponse = Callable[[HttpRequest], HttpResponse]
 
 _SANE_ID = re.compile(r"[A-Za-z0-9._:-]{1,64}")
+_LENGTH = re.compile(r"[0-9]{1,18}")
 _PAGES = ("/admin/", "/static/")
 _TOOLS = re.compile(r"^/admin/|/(docs|redoc|ws/asyncapi)/?$")
 _TITLES = {
@@ -46,6 +55,27 @@ class RequestIdMiddleware:
         return response
 
 
+class ClientAddressMiddleware:
+    """Put the sender's own address into `REMOTE_ADDR`, for us and every library, whatever proxies stand between.
+
+    Forwarded headers of anybody but `TRUSTED_PROXIES` are taken away before anything can believe them.
+    """
+
+    def __init__(self, get_response: GetResponse) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponse:
+        meta = request.META
+        peer, forwarded_for = meta.get("REMOTE_ADDR"), meta.get("HTTP_X_FORWARDED_FOR", "")
+        if not is_trusted(peer):
+            meta.pop(FORWARDED_SCHEME, None)
+        for name in FORWARDED:
+            meta.pop(name, None)
+        meta["REMOTE_ADDR"] = address_behind(peer, forwarded_for) or ""
+        with serving(request):
+            return self.get_response(request)
+
+
 class ApiPathMiddleware:
     """Let `/x` and `/x/` mean the same without a redirect, and keep HTML errors away from API paths."""
 
@@ -53,20 +83,36 @@ class ApiPathMiddleware:
         self.get_response = get_response
 
     def __call__(self, request: HttpRequest) -> HttpResponse:
-        if request.path_info.startswith(_PAGES) or request.path_info == "/admin":
+        if request.path_info == "/admin":
+            request.path_info = "/admin/"
+        if request.path_info.startswith(_PAGES):
             return self.get_response(request)
         if len(request.path_info) > 1 and request.path_info.endswith("/"):
             request.path_info = request.path_info.removesuffix("/")
-        # An announced length over the limit is refused before a byte of the body is read.
-        length = request.META.get("CONTENT_LENGTH") or "0"
-        if not length.isdigit() or int(length) > settings.REQUEST_BODY_LIMIT:
-            return problem_response(413 if length.isdigit() else 400)
+        if not _LENGTH.fullmatch(request.META.get("CONTENT_LENGTH") or "0"):
+            return problem_response(400)
         response = self.get_response(request)
         if response.status_code >= 400 and response.get("Content-Type", "").startswith("text/html"):
-            response = problem_response(response.status_code)
+            response = _without_page(response)
         if "Authorization" in request.headers:
             response.setdefault("Cache-Control", "no-store")
         return response
+
+    def process_view(self, request: HttpRequest, view: Any, args: Any, kwargs: Any) -> HttpResponse | None:
+        """Refuse an announced length over the view's limit before a byte of the body is read."""
+        if request.path_info.startswith(_PAGES):
+            return None
+        length = int(request.META.get("CONTENT_LENGTH") or "0")
+        return problem_response(413) if length > body_limit(getattr(view, "cls", None)) else None
+
+
+def _without_page(response: HttpResponse) -> HttpResponse:
+    """The problem that takes the place of an HTML error; what its other headers say (`Allow`, `Vary`) stays true."""
+    found = problem_response(response.status_code)
+    for name, value in response.items():
+        if name != "Content-Length":
+            found.setdefault(name, value)
+    return found
 
 
 class ContentSecurityPolicyMiddleware:
@@ -80,4 +126,24 @@ class ContentSecurityPolicyMiddleware:
         tools = _TOOLS.search(request.path)
         policy = settings.CONTENT_SECURITY_POLICY_TOOLS if tools else settings.CONTENT_SECURITY_POLICY
         response.setdefault("Content-Security-Policy", policy)
+        return response
+
+
+class RefusalAuditMiddleware:
+    """Write down whatever somebody signed in was refused for want of a right, by the API or the control panel."""
+
+    def __init__(self, get_response: GetResponse) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponse:
+        response = self.get_response(request)
+        if response.status_code == 403 and request.user.is_authenticated:
+            body = getattr(response, "data", None)
+            reason = str(body["code"]) if isinstance(body, dict) and "code" in body else "permission_denied"
+            try:
+                audit.record(
+                    "authorisation.refused", target=request.path, detail={"method": request.method, "reason": reason}
+                )
+            except DatabaseError:
+                logger.exception("a refusal could not be written down")
         return response

@@ -1,4 +1,4 @@
-"""The tables of the floor: pending events, jobs, leases and remembered answers."""
+"""The tables of the floor: pending events, jobs, leases, remembered answers and the audit trail."""
 
 import uuid
 from datetime import timedelta
@@ -8,7 +8,7 @@ from django.conf import settings
 from django.db import models
 
 from kernel import clock
-from kernel.permissions import OPERATOR, Person, has_role
+from kernel.permissions import ADMIN, OPERATOR, Person, has_role
 
 
 class CreatedModel(models.Model):
@@ -136,3 +136,75 @@ class RememberedAnswer(CreatedModel):
 
     def __str__(self) -> str:
         return f"{self.method} {self.route} {self.key}"
+
+
+class AppendOnly(TypeError):
+    """Somebody tried to change or delete what has been written down for good; a fault of the code, not of a user."""
+
+
+class AuditEntryQuerySet(models.QuerySet["AuditEntry"]):
+    def visible_to(self, user: Person) -> Self:
+        """Administrators alone."""
+        return self if has_role(user, ADMIN) else self.none()
+
+    def update(self, **kwargs: Any) -> int:
+        raise AppendOnly("the audit trail is never changed")
+
+    def delete(self) -> tuple[int, dict[str, int]]:
+        raise AppendOnly("the audit trail is never deleted from")
+
+    def cut(self, through: int) -> int:
+        """Forget the entries up to `through`; for `kernel.audit`, which writes down that it does."""
+        return models.QuerySet.delete(self.filter(seq__lte=through))[0]
+
+
+class AuditEntry(models.Model):
+    """Who did what to whom, when and from where, for good: each row's hash covers the row before it.
+
+    Names are text and no row points to another table, so that entries outlive the people in them.
+    """
+
+    seq = models.PositiveBigIntegerField(primary_key=True, help_text="without gaps, from 1")
+    at = models.DateTimeField()
+    action = models.CharField(max_length=100)
+    actor_id = models.BigIntegerField(null=True, blank=True)
+    actor_name = models.CharField(max_length=150, blank=True)
+    target = models.CharField(max_length=200, blank=True)
+    detail = models.JSONField(default=dict, blank=True)
+    address = models.CharField(max_length=45, blank=True)
+    request_id = models.CharField(max_length=64, blank=True)
+    previous_hash = models.CharField(max_length=64)
+    hash = models.CharField(max_length=64)
+
+    objects = AuditEntryQuerySet.as_manager()
+
+    class Meta:
+        ordering = ["-seq"]
+        verbose_name_plural = "audit entries"
+        indexes = [
+            models.Index(fields=["at"], name="audit_entry_at"),
+            models.Index(fields=["action", "-seq"], name="audit_entry_action"),
+            models.Index(fields=["actor_id", "-seq"], name="audit_entry_actor"),
+            models.Index(fields=["target", "-seq"], name="audit_entry_target"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.seq} {self.action} {self.target}".rstrip()
+
+    def save(self, **kwargs: Any) -> None:
+        if not self._state.adding:
+            raise AppendOnly("an audit entry is never changed")
+        super().save(**{**kwargs, "force_insert": True})
+
+    def delete(self, using: Any = None, keep_parents: bool = False) -> tuple[int, dict[str, int]]:
+        raise AppendOnly("an audit entry is never deleted")
+
+
+class AuditHead(models.Model):
+    """The end of the audit trail: one row, locked by whoever writes the next entry."""
+
+    seq = models.PositiveBigIntegerField(default=0)
+    hash = models.CharField(max_length=64, blank=True)
+
+    def __str__(self) -> str:
+        return f"{self.seq}:{self.hash}"

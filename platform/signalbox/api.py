@@ -9,11 +9,12 @@ from datafeed.api.urls import urlpatterns as datafeed
 from formulas.api.urls import urlpatterns as formulas
 from kernel.api.jobs import urlpatterns as jobs
 from notifications.api.urls import urlpatterns as notifications
+from portfolio.api.urls import urlpatterns as portfolio
 from signalbox.views import AsyncApiView, RootView
 
 Patterns = list[URLPattern | URLResolver]
 
-documented: Patterns = [*accounts, *datafeed, *formulas, *notifications, *control, *jobs]
+documented: Patterns = [*accounts, *datafeed, *formulas, *portfolio, *notifications, *control, *jobs]
 
 documents: Patterns = [
     path("openapi.json", SpectacularJSONAPIView.as_view(urlconf="signalbox.schema_urls"), name="openapi"),

@@ -1,5 +1,6 @@
 """The project as a Django app: it owns the commands, and wires events to handlers once all apps are loaded."""
 
+from allauth.account.apps import AccountConfig
 from django.apps import AppConfig
 
 
@@ -12,3 +13,10 @@ class SignalboxConfig(AppConfig):
         from signalbox.wiring import wire
 
         wire()
+
+
+class BareAllauthConfig(AccountConfig):
+    """What allauth's second factors import; its pages are not mounted, so its middleware is not needed."""
+
+    def ready(self) -> None:
+        """Without the demand for the middleware."""

@@ -1,6 +1,7 @@
 """What a first start brings: market history, people of every role, formulas that run, somebody who follows them."""
 
 from typing import Any
+from urllib.parse import quote
 
 from django.conf import settings
 from django.db import transaction
@@ -104,7 +105,7 @@ def welcome(host: str, port: int) -> str:
     site = f"http://{shown_host}:{port}"
     lines: list[Any] = ["", "Signalbox is being served.", "", f"  Web page       {site}/"]
     if not refusal() and User.objects.filter(username="trader").exists():
-        lines[-1] = f"  Web page       {site}/#demo={password()}   (signs the demo trader in)"
+        lines[-1] = f"  Web page       {site}/#demo={quote(password())}   (signs the demo trader in)"
         lines += [
             f"  Control panel  {site}/admin/",
             f"  API            {site}/docs",

@@ -3,6 +3,8 @@
 import os
 import secrets
 import sys
+from email.utils import parseaddr
+from ipaddress import ip_network
 from pathlib import Path
 from typing import Annotated, Literal, Self
 from urllib.parse import quote, urlsplit
@@ -10,10 +12,13 @@ from urllib.parse import quote, urlsplit
 from pydantic import Field, ValidationError, field_validator, model_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
+from kernel.crypto import parse_keys
+
 BASE_DIR = Path(__file__).resolve().parents[2]
 EXIT_CONFIG = 78  # EX_CONFIG of sysexits.h
 SAMPLE_SECRETS = frozenset({"secret", "changeme", "your-secret-key-here", "your-secret-key", "password"})
 LEAST_SECRET_BYTES = 32
+KYC_PURPOSES = frozenset({"live_trading", "publish"})
 
 Words = Annotated[tuple[str, ...], NoDecode]
 
@@ -48,7 +53,28 @@ class Environment(BaseSettings):
     aws_access_key_id: str = ""
     aws_secret_access_key: str = ""
     aws_s3_endpoint_url: str = ""
+    field_keys: str = ""
 
+    kyc_scanner: Literal["none", "clamav"] = "none"
+    clamav_host: str = "127.0.0.1"
+    clamav_port: int = Field(default=3310, ge=1, le=65535)
+    kyc_two_eyes: bool = False
+    kyc_required_for: Words = ()
+
+    email_host: str = ""
+    email_port: int = Field(default=587, ge=1, le=65535)
+    email_host_user: str = ""
+    email_host_password: str = ""
+    email_use_tls: bool = True
+    email_use_ssl: bool = False
+    default_from_email: str = ""
+
+    audit_retention_days: int = Field(default=7 * 365, ge=30)
+    mfa_required_for_staff: bool = False
+    calls_per_minute: int = Field(default=300, ge=1)
+    writes_per_minute: int = Field(default=60, ge=1)
+    public_calls_per_minute: int = Field(default=1_200, ge=1)
+    sign_in_calls_per_minute: int = Field(default=60, ge=1)
     demo_password: str = ""
     datafeed_public: bool = True
     ws_token_in_url: bool | None = None
@@ -62,6 +88,7 @@ class Environment(BaseSettings):
         "allowed_hosts",
         "cors_allowed_origins",
         "trusted_proxies",
+        "kyc_required_for",
         "bar_broadcaster_symbols",
         "bar_broadcaster_resolutions",
         mode="before",
@@ -70,6 +97,16 @@ class Environment(BaseSettings):
     def split_commas(cls, value: object) -> object:
         if isinstance(value, str):
             return tuple(word.strip() for word in value.split(",") if word.strip())
+        return value
+
+    @field_validator("trusted_proxies")
+    @classmethod
+    def known_networks(cls, value: Words) -> Words:
+        for proxy in value:
+            try:
+                ip_network(proxy, strict=False)
+            except ValueError:
+                raise ValueError(f"{proxy} is neither an address nor a network such as 10.0.0.0/8") from None
         return value
 
     @field_validator("log_level", mode="before")
@@ -84,6 +121,27 @@ class Environment(BaseSettings):
         schemes = _SCHEMES[name]
         if value and urlsplit(value).scheme not in schemes:
             raise ValueError(f"must begin with one of {', '.join(f'{s}://' for s in schemes)}")
+        return value
+
+    @field_validator("default_from_email")
+    @classmethod
+    def one_address(cls, value: str) -> str:
+        if value and "@" not in parseaddr(value)[1]:
+            raise ValueError("must be an address, such as Signalbox <signalbox@example.com>")
+        return value
+
+    @field_validator("field_keys")
+    @classmethod
+    def whole_keys(cls, value: str) -> str:
+        if value:
+            parse_keys(value)
+        return value
+
+    @field_validator("kyc_required_for")
+    @classmethod
+    def known_purposes(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        if unknown := set(value) - KYC_PURPOSES:
+            raise ValueError(f"knows {', '.join(sorted(KYC_PURPOSES))}, not {', '.join(sorted(unknown))}")
         return value
 
     @model_validator(mode="after")
@@ -108,9 +166,17 @@ class Environment(BaseSettings):
             raise ValueError(f"SECRET_KEY must be your own, of at least {LEAST_SECRET_BYTES} bytes, in production")
         if self.debug:
             raise ValueError("DEBUG must be off in production")
+        if not self.field_keys:
+            raise ValueError("FIELD_KEYS must be set in production, and kept apart from the backups")
         if not self.public_base_url.startswith("https://"):
             raise ValueError("PUBLIC_BASE_URL must be the https:// address of the site in production")
         return self
+
+    @property
+    def base_url(self) -> str:
+        """Where people find the site: what links in mails begin with, whatever host a request has named."""
+        host = "localhost" if self.host in {"", "0.0.0.0", "::"} else self.host  # noqa: S104  any address is no name
+        return (self.public_base_url or f"http://{f'[{host}]' if ':' in host else host}:{self.port}").rstrip("/")
 
     @property
     def is_production(self) -> bool:

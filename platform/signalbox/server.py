@@ -9,6 +9,7 @@ from twisted.internet import defer, reactor
 
 from kernel.background import Supervisor
 from kernel.realtime.hub import close_hub, hub
+from signalbox.bodies import bound_requests
 
 logger = logging.getLogger(__name__)
 
@@ -38,6 +39,7 @@ class Server(DaphneServer):
     def _begin(self) -> None:
         # Say 1009 or 1007 before hanging up, so that a client learns what was wrong.
         self.ws_factory.setProtocolOptions(failByDrop=False)
+        bound_requests(self.http_factory)
         loop = asyncio.get_event_loop()
         self._starting = loop.create_task(self._start())
 

@@ -4,8 +4,10 @@ import hashlib
 import hmac
 from datetime import timedelta
 from typing import Any
+from urllib.parse import urlsplit
 
 import dj_database_url
+from corsheaders.defaults import default_headers
 
 from signalbox import __version__
 from signalbox.environment import BASE_DIR, kept_secret, read_environment
@@ -24,6 +26,7 @@ INSTALLED_APPS = [
     "signalbox.apps.SignalboxConfig",
     "daphne",
     "unfold",
+    "unfold.contrib.filters",
     "django.contrib.admin",
     "django.contrib.auth",
     "django.contrib.contenttypes",
@@ -35,6 +38,9 @@ INSTALLED_APPS = [
     "channels",
     "rest_framework",
     "django_filters",
+    "signalbox.apps.BareAllauthConfig",
+    "allauth.mfa",
+    "axes",
     "drf_spectacular",
     "drf_spectacular_sidecar",
     "kernel",
@@ -48,6 +54,7 @@ INSTALLED_APPS = [
 
 MIDDLEWARE = [
     "kernel.middleware.RequestIdMiddleware",
+    "kernel.middleware.ClientAddressMiddleware",
     "django.middleware.security.SecurityMiddleware",
     "kernel.middleware.ContentSecurityPolicyMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
@@ -59,6 +66,7 @@ MIDDLEWARE = [
     "django.contrib.auth.middleware.AuthenticationMiddleware",
     "django.contrib.messages.middleware.MessageMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
+    "kernel.middleware.RefusalAuditMiddleware",
 ]
 
 ROOT_URLCONF = "signalbox.urls"
@@ -108,6 +116,7 @@ if ENV.redis_url:
             "BACKEND": "django.core.cache.backends.redis.RedisCache",
             "LOCATION": ENV.redis_url,
             "KEY_PREFIX": ENV.redis_namespace,
+            "OPTIONS": {"socket_timeout": 1, "socket_connect_timeout": 1},
         }
     }
     CHANNEL_LAYERS: dict[str, dict[str, Any]] = {
@@ -117,34 +126,40 @@ if ENV.redis_url:
         }
     }
 else:
-    CACHES = {"default": {"BACKEND": "django.core.cache.backends.locmem.LocMemCache"}}
+    CACHES = {
+        "default": {
+            "BACKEND": "django.core.cache.backends.locmem.LocMemCache",
+            # Beyond its 300 by default it drops counters and tickets that still matter.
+            "OPTIONS": {"MAX_ENTRIES": 100_000},
+        }
+    }
     CHANNEL_LAYERS = {
-        # The layer drops what exceeds its capacity without a word; the default of 100 is far too small.
-        "default": {"BACKEND": "channels.layers.InMemoryChannelLayer", "CONFIG": {"capacity": 100_000}}
+        "default": {
+            "BACKEND": "channels.layers.InMemoryChannelLayer",
+            # The layer drops what exceeds its capacity without a word, and forgets its groups after a day.
+            "CONFIG": {"capacity": 100_000, "group_expiry": 10**9},
+        }
     }
 
 STORAGES: dict[str, dict[str, Any]] = {
     "default": {
         "BACKEND": "django.core.files.storage.FileSystemStorage",
-        "OPTIONS": {"location": str(DATA_DIR / "files"), "base_url": None},
+        "OPTIONS": {
+            "location": str(DATA_DIR / "files"),
+            "base_url": None,
+            "file_permissions_mode": 0o600,
+            "directory_permissions_mode": 0o700,
+        },
     },
     "staticfiles": {"BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"},
 }
 if ENV.s3_bucket:
-    STORAGES["default"] = {
-        "BACKEND": "storages.backends.s3.S3Storage",
-        "OPTIONS": {
-            "bucket_name": ENV.s3_bucket,
-            "access_key": ENV.aws_access_key_id or None,
-            "secret_key": ENV.aws_secret_access_key or None,
-            "endpoint_url": ENV.aws_s3_endpoint_url or None,
-            "addressing_style": "path" if ENV.aws_s3_endpoint_url else "auto",
-            "signature_version": "s3v4",
-            "default_acl": None,
-            "file_overwrite": False,
-            "querystring_expire": 60,
-        },
-    }
+    from signalbox.stores import s3_store  # loads boto3, which takes a third of a second
+
+    STORAGES["default"] = s3_store(ENV)
+
+# What is encrypted in the database and in files, apart from SECRET_KEY, so that either can change alone.
+FIELD_KEYS = ENV.field_keys or f"local:{kept_secret(DATA_DIR, 'field_key', 32)}"
 
 # Tasks.
 
@@ -178,16 +193,49 @@ SIMPLE_JWT: dict[str, Any] = {
     "AUTH_HEADER_TYPES": ("Bearer",),
 }
 
+# Second factors: allauth's tables and algorithms behind doors of our own.
+MFA_ADAPTER = "accounts.factors.adapter.Adapter"
+MFA_SUPPORTED_TYPES = ["totp", "webauthn", "recovery_codes"]
+MFA_TOTP_ISSUER = "Signalbox"
+MFA_TOTP_TOLERANCE = 1  # steps of 30 s by which a phone's clock may differ
+MFA_REQUIRED_FOR_STAFF = ENV.mfa_required_for_staff
+# The host that passkeys are bound to: never the one a request names.
+PASSKEY_HOST = urlsplit(ENV.public_base_url).hostname or "localhost"
+
+# The lock-out: accounts.throttling counts, in axes' table.
+AXES_HANDLER = "accounts.throttling.CountedByAttempts"
+AXES_ENABLE_ADMIN = False  # accounts.admin shows the table
+AXES_VERBOSE = False
+SILENCED_SYSTEM_CHECKS = ["axes.W002", "axes.W003"]  # no middleware, no backend of axes: see accounts.throttling
+
+# Mail, where there is a host for it. Jobs send it, so that no request waits.
+EMAIL_HOST, EMAIL_PORT = ENV.email_host, ENV.email_port
+EMAIL_HOST_USER, EMAIL_HOST_PASSWORD = ENV.email_host_user, ENV.email_host_password
+EMAIL_USE_SSL = ENV.email_use_ssl
+EMAIL_USE_TLS = ENV.email_use_tls and not ENV.email_use_ssl
+EMAIL_TIMEOUT = 10
+DEFAULT_FROM_EMAIL = ENV.default_from_email or f"Signalbox <signalbox@{urlsplit(ENV.base_url).hostname}>"
+PUBLIC_BASE_URL = ENV.base_url
+
+AUDIT_RETENTION_DAYS = ENV.audit_retention_days
+
 # Web.
 
+TRUSTED_PROXIES = ENV.trusted_proxies
 REST_FRAMEWORK: dict[str, Any] = {
-    "DEFAULT_AUTHENTICATION_CLASSES": ["accounts.authentication.SessionTokenAuthentication"],
+    "DEFAULT_AUTHENTICATION_CLASSES": [
+        "accounts.authentication.SessionTokenAuthentication",
+        "accounts.authentication.ApiKeyAuthentication",
+    ],
     "DEFAULT_PERMISSION_CLASSES": ["rest_framework.permissions.IsAuthenticated"],
+    "DEFAULT_THROTTLE_CLASSES": ["kernel.api.throttles.CallThrottle"],
     "DEFAULT_PARSER_CLASSES": ["kernel.api.parsers.StrictJSONParser"],
     "DEFAULT_RENDERER_CLASSES": ["kernel.api.renderers.FastJSONRenderer"],
     "DEFAULT_CONTENT_NEGOTIATION_CLASS": "kernel.api.renderers.AlwaysJSON",
     "DEFAULT_PAGINATION_CLASS": "kernel.api.pagination.PageNumbers",
     "DEFAULT_FILTER_BACKENDS": ["django_filters.rest_framework.DjangoFilterBackend"],
+    # The OpenAPI document describes each operation; what OPTIONS would tell beside it is not kept up to date.
+    "DEFAULT_METADATA_CLASS": None,
     "DEFAULT_SCHEMA_CLASS": "kernel.api.schema.ProblemAwareSchema",
     "EXCEPTION_HANDLER": "kernel.errors.exception_handler",
     "UNAUTHENTICATED_USER": "django.contrib.auth.models.AnonymousUser",
@@ -212,16 +260,24 @@ SPECTACULAR_SETTINGS: dict[str, Any] = {
         "DeploymentStatus": "formulas.models.DeploymentStatus",
         "Side": "formulas.models.Side",
         "Outcome": ["ok", "error"],
+        "Role": "accounts.models.Role",
+        "MemberRole": [("user", "User"), ("company_admin", "Company Admin")],
     },
     "SWAGGER_UI_DIST": "SIDECAR",
     "SWAGGER_UI_FAVICON_HREF": "SIDECAR",
     "REDOC_DIST": "SIDECAR",
 }
+CALLS_PER_MINUTE = ENV.calls_per_minute
+WRITES_PER_MINUTE = ENV.writes_per_minute
+PUBLIC_CALLS_PER_MINUTE = ENV.public_calls_per_minute
+SIGN_IN_CALLS_PER_MINUTE = ENV.sign_in_calls_per_minute
 # What one answer may carry and one page may ask for; kernel.api reads these.
 REQUEST_BODY_LIMIT = 1024 * 1024
 DATA_UPLOAD_MAX_MEMORY_SIZE = REQUEST_BODY_LIMIT
 CORS_ALLOWED_ORIGINS = [*ENV.cors_allowed_origins]
 CORS_ALLOW_CREDENTIALS = False
+CORS_ALLOW_HEADERS = [*default_headers, "idempotency-key", "if-match", "x-request-id"]
+CORS_EXPOSE_HEADERS = ["ETag", "Idempotency-Replayed", "Location", "Retry-After", "X-Request-ID"]
 CONTENT_SECURITY_POLICY = "default-src 'self'; object-src 'none'; base-uri 'none'; frame-ancestors 'none'"
 # The control panel and the API documents bring scripts that build functions from text and inline styles.
 CONTENT_SECURITY_POLICY_TOOLS = (
@@ -248,9 +304,24 @@ STATIC_ROOT.mkdir(exist_ok=True)
 STATICFILES_DIRS = [BASE_DIR / "web" / "static"]
 WHITENOISE_USE_FINDERS = True  # no collecting step: what is installed is what is served
 WHITENOISE_AUTOREFRESH = DEBUG
-UNFOLD = {"SITE_TITLE": "Signalbox", "SITE_HEADER": "Signalbox", "SITE_SYMBOL": "train"}
+UNFOLD = {
+    "SITE_TITLE": "Signalbox",
+    "SITE_HEADER": "Signalbox",
+    "SITE_ICON": "/static/signalbox/favicon.svg",
+    "SITE_FAVICONS": [{"rel": "icon", "type": "image/svg+xml", "href": "/static/signalbox/favicon.svg"}],
+    "LOGIN": {"form": "accounts.forms.LoginForm"},
+}
 
 # Product.
+
+KYC_SCANNER = ENV.kyc_scanner
+CLAMAV_HOST, CLAMAV_PORT = ENV.clamav_host, ENV.clamav_port
+CLAMAV_TIMEOUT = 20.0  # seconds for each step of a scan
+KYC_TWO_EYES = ENV.kyc_two_eyes
+KYC_REQUIRED_FOR = frozenset(ENV.kyc_required_for)
+KYC_MOST_FILES = 5
+KYC_FILE_LIMIT = 10 * 1024 * 1024
+KYC_QUOTA = 200 * 1024 * 1024  # of everything one person has handed in and not had erased
 
 DATAFEED_PUBLIC = ENV.datafeed_public
 WS_TOKEN_IN_URL = ENV.token_in_url_allowed

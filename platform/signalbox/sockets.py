@@ -12,6 +12,7 @@ from kernel.realtime import Identity, Socket
 from kernel.realtime.dialects import Canonical, Flat, Typed
 from kernel.realtime.endpoint import Endpoint
 from notifications import consumers as inbox
+from portfolio import consumers as portfolio_consumers  # noqa: F401  registers its operations
 
 Receive = Callable[[], Awaitable[dict[str, Any]]]
 Send = Callable[[dict[str, Any]], Awaitable[None]]

@@ -4,6 +4,8 @@ from typing import Any
 
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
+from django.views.decorators.csrf import csrf_exempt
+from django.views.decorators.http import require_safe
 from django.views.decorators.vary import vary_on_headers
 from drf_spectacular.utils import extend_schema
 from rest_framework.permissions import AllowAny
@@ -37,7 +39,9 @@ def metadata(prefix: str = "/api/v1") -> dict[str, Any]:
     }
 
 
+@csrf_exempt  # it changes nothing, and a program that posts here should hear that it cannot
 @vary_on_headers("Accept")
+@require_safe
 def home(request: HttpRequest) -> HttpResponse:
     """`/`: the web page where the client asks for HTML, the service's metadata where it does not."""
     if "text/html" in request.headers.get("Accept", ""):

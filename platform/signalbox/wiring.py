@@ -4,21 +4,33 @@ Handlers, background tasks and what a lower app needs from a higher one are conn
 """
 
 from django.conf import settings
+from django.contrib.auth.signals import user_logged_in, user_logged_out
 
-from accounts.events import SessionRevoked, UserChanged, UserRegistered
-from accounts.handlers import close_session_sockets, close_user_sockets
-from accounts.services import forget_old_sessions
-from accounts.sockets import authenticate_socket
+from accounts import mails  # noqa: F401  registers its jobs
+from accounts.events import ApiKeyRevoked, KycReviewed, SessionRevoked, UserChanged, UserRegistered
+from accounts.handlers import (
+    close_key_sockets,
+    close_session_sockets,
+    close_user_sockets,
+    note_panel_sign_in,
+    note_panel_sign_out,
+)
+from accounts.services import forget_old_invitations, forget_old_links, forget_old_sessions
+from accounts.sockets import authenticate_socket, still_good
+from accounts.tasks import sweep_kyc
+from accounts.throttling import forget_old_failures
 from datafeed.events import BarClosed
 from datafeed.tasks import run_feed
 from formulas.events import AlertRaised, SignalRaised, SubscriptionChanged
 from formulas.handlers import evaluate_formulas, push_signal
 from formulas.tasks import catch_up
 from kernel.api.idempotency import forget_old_answers
+from kernel.audit import cut_old_entries
 from kernel.background import every, keep_running, on_thread
 from kernel.events import on, retry_pending
 from kernel.jobs import requeue_abandoned, run_jobs
 from kernel.realtime import use_authenticator, use_stream_source
+from kernel.realtime.rechecks import use_rechecker, watch_sockets
 from notifications.events import NotificationCreated
 from notifications.handlers import (
     follow_subscription,
@@ -27,9 +39,12 @@ from notifications.handlers import (
     notify_of_alert,
     notify_subscribers,
     push_to_sockets,
+    tell_of_review,
 )
 from notifications.selectors import NotificationStreams
 from notifications.tasks import sweep_unpublished
+from portfolio.events import PositionChanged
+from portfolio.handlers import push_position
 
 
 def wire() -> None:
@@ -38,22 +53,30 @@ def wire() -> None:
     on(BarClosed, evaluate_formulas)
     on(SignalRaised, notify_subscribers, push_signal)
     on(AlertRaised, notify_of_alert)
+    on(PositionChanged, push_position)
     on(NotificationCreated, push_to_sockets)
 
     # People come, move and go.
     on(UserRegistered, join_own_streams)
     on(UserChanged, move_streams, close_user_sockets)
     on(SessionRevoked, close_session_sockets)
+    on(ApiKeyRevoked, close_key_sockets)
     on(SubscriptionChanged, follow_subscription)
+    on(KycReviewed, tell_of_review)
+    user_logged_in.connect(note_panel_sign_in, dispatch_uid="note_panel_sign_in")
+    user_logged_out.connect(note_panel_sign_out, dispatch_uid="note_panel_sign_out")
 
     # What the floor asks of the apps above it.
     use_authenticator(authenticate_socket)
+    use_rechecker(still_good)
     use_stream_source(NotificationStreams())
 
     # What a server does beside answering. The leader's tasks run in one process at a time.
+    keep_running("sockets", watch_sockets)
     keep_running("feed", _feed, by_leader=True)
     keep_running("notifications", lambda: every(1, sweep_unpublished), by_leader=True)
     keep_running("events", lambda: every(1, retry_pending), by_leader=True)
+    keep_running("kyc", lambda: every(900, sweep_kyc), by_leader=True)
     keep_running("housekeeping", lambda: every(3600, _tidy_up), by_leader=True)
     if settings.JOBS_RUN_BY_CELERY:
         keep_running("jobs", lambda: every(10, requeue_abandoned), by_leader=True)
@@ -65,6 +88,10 @@ def _tidy_up() -> None:
     """Delete what need not be kept any longer."""
     forget_old_answers()
     forget_old_sessions()
+    forget_old_failures()
+    forget_old_links()
+    forget_old_invitations()
+    cut_old_entries()
 
 
 async def _feed() -> None:

@@ -57,7 +57,7 @@ class JobViewSet(viewsets.GenericViewSet[Job], mixins.ListModelMixin, mixins.Ret
     def get_queryset(self) -> QuerySet[Job]:
         return Job.objects.visible_to(self.request.user)
 
-    @extend_schema(responses=JobSerializer)
+    @extend_schema(responses={200: JobSerializer})
     def destroy(self, request: Request, *args: Any, **kwargs: Any) -> Response:
         """Cancel a job that has not ended."""
         return Response(self.get_serializer(jobs.cancel(job=self.get_object())).data)

@@ -14,6 +14,8 @@ from kernel.errors import Invalid
 
 DEFAULT_SIZE, MOST_SIZE, MOST_OFFSET = 20, 100, 1_000_000
 
+ORDERINGS = ("created_at", "-created_at")
+
 
 class PageNumbers(BasePagination):
     """`page` from 1, `size` (or `limit`) of 1 to 100, 20 where unsaid; a page past the end is empty."""
@@ -33,8 +35,18 @@ class PageNumbers(BasePagination):
         start = (self.page - 1) * self.size
         if start > MOST_OFFSET:
             raise Invalid.field("page", f"Pages end at row {MOST_OFFSET}.")
+        queryset = self._ordered(queryset, view)
         self.total = Paginator(queryset, self.size).count
         return list(queryset[start : start + self.size]) if start < self.total else []
+
+    def _ordered(self, rows: QuerySet[Any] | Sequence[Any], view: Any) -> QuerySet[Any] | Sequence[Any]:
+        """`rows` by `created_at` or `-created_at`; a list with a filter called `ordering` has been ordered by it."""
+        wanted = self.request.query_params.get("ordering")
+        if not wanted or _orders_itself(view):
+            return rows
+        if not isinstance(rows, QuerySet) or not hasattr(rows.model, "created_at") or wanted not in ORDERINGS:
+            raise Invalid.field("ordering", "This list cannot be ordered so.")
+        return rows.order_by(wanted, wanted.replace("created_at", "pk"))
 
     def body(self, results: Any) -> dict[str, Any]:
         """The list's body around `results`; at least one page is counted, even when it is empty."""
@@ -75,7 +87,18 @@ class PageNumbers(BasePagination):
             schema = {"type": "integer", "minimum": 1, "maximum": most}
             return {"name": name, "in": "query", "required": False, "schema": schema}
 
-        return [parameter("page", MOST_OFFSET), parameter("size", MOST_SIZE), parameter("limit", MOST_SIZE)]
+        ordering = {
+            "name": "ordering",
+            "in": "query",
+            "required": False,
+            "schema": {"type": "string", "enum": ORDERINGS},
+        }
+        own = [] if _orders_itself(view) else [ordering]
+        return [parameter("page", MOST_OFFSET), parameter("size", MOST_SIZE), parameter("limit", MOST_SIZE), *own]
+
+
+def _orders_itself(view: Any) -> bool:
+    return "ordering" in getattr(getattr(view, "filterset_class", None), "base_filters", ())
 
 
 def whole_number(request: Request, name: str, *, default: int, least: int, most: int) -> int:

@@ -1,5 +1,6 @@
 """Reading JSON bodies strictly: bounded, valid UTF-8, finite numbers, no control characters."""
 
+import re
 from collections.abc import Mapping
 from typing import IO, Any
 
@@ -13,6 +14,7 @@ from kernel.errors import DomainError
 DEPTH_LIMIT = 32
 KEYS_LIMIT = 1_000
 INTEGER_LIMIT = 2**63
+_CONTROL = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]")
 
 
 class BodyTooLarge(DomainError):
@@ -21,10 +23,18 @@ class BodyTooLarge(DomainError):
     message = "The request body is too large."
 
 
+def body_limit(view: Any) -> int:
+    """How many bytes a request to `view` may have: its own `body_limit`, or the one for all."""
+    return int(getattr(view, "body_limit", settings.REQUEST_BODY_LIMIT))
+
+
 class StrictJSONParser(BaseParser):
     """`application/json`, read as `read_json` does."""
 
     media_type = "application/json"
+
+    def limit(self, view: Any) -> int:
+        return body_limit(view)
 
     def parse(
         self,
@@ -32,7 +42,7 @@ class StrictJSONParser(BaseParser):
         media_type: str | None = None,
         parser_context: Mapping[str, Any] | None = None,
     ) -> Any:
-        limit = settings.REQUEST_BODY_LIMIT
+        limit = self.limit((parser_context or {}).get("view"))
         body = stream.read(limit + 1)
         if len(body) > limit:
             raise BodyTooLarge
@@ -69,5 +79,5 @@ def check_value(value: Any, depth: int = 0) -> None:
 
 
 def _check_text(text: str) -> None:
-    if any(character < " " and character not in "\t\n\r" for character in text) or "\x7f" in text:
+    if _CONTROL.search(text):
         raise ParseError("A text holds a control character.")

@@ -7,7 +7,7 @@ from collections.abc import Coroutine
 from concurrent.futures import Future
 from typing import Any
 
-from channels.layers import InMemoryChannelLayer, get_channel_layer
+from channels.layers import get_channel_layer
 
 from kernel.realtime import hub as hubs
 from kernel.realtime.messages import Push, encode
@@ -47,12 +47,11 @@ def stream_topic(stream: str) -> str:
 
 
 def _send(topic: str, **body: Any) -> None:
-    loop = _sending_loop()
-    if loop is None:
-        return  # one process, no server in it: nobody can be listening
     message = {"type": "hub.message", "topic": topic, **body}
-    sending = get_channel_layer().group_send(hubs.group_name(topic), message)
-    _run_on(loop, sending)
+    if hubs.is_alone():
+        hubs.deliver(message)
+    else:
+        _run_on(_sending_loop(), get_channel_layer().group_send(hubs.group_name(topic), message))
 
 
 def _run_on(loop: asyncio.AbstractEventLoop, sending: Coroutine[Any, Any, None]) -> None:
@@ -66,13 +65,10 @@ def _log_failure(future: "Future[None]") -> None:
         logger.warning("a push was lost on the way to the channel layer: %r", error)
 
 
-def _sending_loop() -> asyncio.AbstractEventLoop | None:
-    """The server's loop where this process has one, else a long-lived thread's (none in the embedded mode)."""
-    if running := hubs.loops():
-        return running[-1]
-    if isinstance(get_channel_layer(), InMemoryChannelLayer):
-        return None
-    return _publisher_loop()
+def _sending_loop() -> asyncio.AbstractEventLoop:
+    """The server's loop where this process has one, else a long-lived thread's."""
+    running = hubs.loops()
+    return running[-1] if running else _publisher_loop()
 
 
 def _publisher_loop() -> asyncio.AbstractEventLoop:

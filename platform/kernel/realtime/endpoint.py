@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+import re
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from typing import Any, TypeVar
@@ -9,13 +10,14 @@ from urllib.parse import parse_qs, urlsplit
 
 import msgspec
 from django.conf import settings
+from django.http.request import split_domain_port, validate_host
 
 from kernel import clock
 from kernel.background import on_thread
 from kernel.errors import DomainError, problem
 from kernel.realtime import socket as sockets
 from kernel.realtime.dialects import Canonical
-from kernel.realtime.messages import Envelope, Payload, Push, Request, encode
+from kernel.realtime.messages import Envelope, MessageId, Payload, Push, Request, encode
 from kernel.realtime.operations import Operation, authenticator, find_operation, operation
 from kernel.realtime.socket import Identity, Send, Socket, SocketError
 
@@ -28,6 +30,9 @@ AUTH_WITHIN = 10.0
 LONGEST_MESSAGE = 64 * 1024
 MOST_MISTAKES = 20
 MESSAGES_A_SECOND, BURST = 20.0, 100.0
+
+_PLACE = re.compile(r" - at `(?:key in )?\$\.?([^`]*)`$")
+_FIELD = re.compile(r"field `([^`]*)`")
 
 
 class AuthRequest(Request, frozen=True, kw_only=True):
@@ -79,7 +84,7 @@ class Endpoint:
 
     async def __call__(self, scope: dict[str, Any], receive: Receive, send: Send) -> None:
         await receive()  # websocket.connect
-        if not origin_is_allowed(scope):
+        if not host_is_allowed(scope) or not origin_is_allowed(scope):
             await send({"type": "websocket.close"})
             return
         credential = find_credential(scope)
@@ -176,8 +181,8 @@ class _Connection:
             return
         request_id: str | int | None = None
         try:
+            request_id = _id_of(text)
             envelope = _decode(text, Envelope)
-            request_id = envelope.id
             await self._carry_out(envelope)
         except DomainError as error:
             self._refuse(error, request_id)
@@ -193,7 +198,7 @@ class _Connection:
         return self.allowance >= 0
 
     def _pong(self, request_id: str | int | None) -> None:
-        plain = parse_qs(self.scope.get("query_string", b"").decode()).get("plain") == ["1"]
+        plain = parse_qs(self.scope.get("query_string", b"").decode("latin-1")).get("plain") == ["1"]
         self.socket.offer_answer(self.socket.dialect.pong(request_id, plain))
 
     async def _carry_out(self, envelope: Envelope) -> None:
@@ -206,7 +211,7 @@ class _Connection:
                 self._pong(envelope.id)
                 return
             raise SocketError(f"There is no message of type {envelope.type[:64]!r}.", errors={"type": ["unknown"]})
-        self._check_stranger(found)
+        self._check_allowed(found)
         request = _decode(bytes(envelope.payload), found.request)
         was_stranger = self.socket.identity is None
         answer = await found.handler(self.socket, request)
@@ -216,8 +221,12 @@ class _Connection:
         if was_stranger and self.socket.identity:
             await self._welcome(self.socket.identity)
 
-    def _check_stranger(self, found: Operation) -> None:
-        if self.socket.identity or found.name == "auth":
+    def _check_allowed(self, found: Operation) -> None:
+        if found.name == "auth":
+            return
+        if identity := self.socket.identity:
+            if identity.scopes is not None and found.scope not in identity.scopes:
+                raise ScopeMissing(f"The scope {found.scope} is needed.")
             return
         if not found.is_public():
             raise NeedsSignIn
@@ -239,6 +248,12 @@ class NeedsSignIn(SocketError):
     message = "Sign in first."
 
 
+class ScopeMissing(SocketError):
+    code = "scope_missing"
+    status = 403  # type: ignore[assignment]
+    message = "This API key does not allow that."
+
+
 class _OurFault(DomainError):
     """Not counted among the client's mistakes."""
 
@@ -258,14 +273,38 @@ def _decode(text: str | bytes, kind: type[T]) -> T:
     try:
         return msgspec.json.decode(text, type=kind)
     except (msgspec.MsgspecError, RecursionError, ValueError) as error:
-        where = str(error).rpartition("`$")[2].strip("`.") or "payload"
-        raise _Undecodable(
-            f"The message is not valid: {str(error)[:160]}", errors={where: [str(error)[:160]]}
-        ) from None
+        text = str(error)
+        raise _Undecodable(f"The message is not valid: {text[:160]}", errors={_field_of(text): [text[:160]]}) from None
+
+
+def _field_of(fault: str) -> str:
+    """The field that a message of msgspec is about, such as `streams[...].seq`; `payload` where it is all of it."""
+    names = [found[1] for pattern in (_PLACE, _FIELD) if (found := pattern.search(fault)) and found[1]]
+    return ".".join(names)[:100] or "payload"
+
+
+class _Numbered(msgspec.Struct, frozen=True):
+    """Of a message, its id alone: an answer carries it even where all the rest is wrong."""
+
+    id: MessageId = None
+
+
+def _id_of(text: str) -> MessageId:
+    try:
+        return msgspec.json.decode(text, type=_Numbered).id if len(text) <= LONGEST_MESSAGE else None
+    except (msgspec.MsgspecError, RecursionError, ValueError):
+        return None
 
 
 def _header(scope: dict[str, Any], name: bytes) -> list[str]:
     return [value.decode("latin-1") for key, value in scope["headers"] if key == name]
+
+
+def host_is_allowed(scope: dict[str, Any]) -> bool:
+    """Whether the client called us by a name of ours: else a page of any site could pass for one of this site."""
+    hosts = _header(scope, b"host")
+    names = [split_domain_port(host)[0] for host in hosts]
+    return len(hosts) <= 1 and all(name and validate_host(name, settings.ALLOWED_HOSTS) for name in names)
 
 
 def origin_is_allowed(scope: dict[str, Any]) -> bool:
@@ -275,7 +314,10 @@ def origin_is_allowed(scope: dict[str, Any]) -> bool:
         return True
     if len(origins) > 1:
         return False
-    origin = urlsplit(origins[0])
+    try:
+        origin = urlsplit(origins[0])
+    except ValueError:
+        return False
     if f"{origin.scheme}://{origin.netloc}" != origins[0] or origin.scheme not in {"http", "https"}:
         return False
     return origins[0] in settings.CORS_ALLOWED_ORIGINS or [origin.netloc] == _header(scope, b"host")

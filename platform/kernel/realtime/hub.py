@@ -6,7 +6,7 @@ import logging
 from collections.abc import Callable
 from typing import Any
 
-from channels.layers import get_channel_layer
+from channels.layers import InMemoryChannelLayer, get_channel_layer
 
 logger = logging.getLogger(__name__)
 
@@ -16,6 +16,15 @@ Listener = Callable[[dict[str, Any]], None]
 def group_name(topic: str) -> str:
     """The layer's name for `topic`: a hash, because layers refuse the characters that symbols have."""
     return "t." + hashlib.sha256(topic.encode()).hexdigest()[:40]
+
+
+def is_alone() -> bool:
+    """Whether no other process can push: messages then go straight to the hubs of this one, without the layer.
+
+    The layer of one process copies every message and looks through all of its groups at each, so that a push would
+    cost the more the more sockets there are.
+    """
+    return isinstance(get_channel_layer(), InMemoryChannelLayer)
 
 
 class Hub:
@@ -33,8 +42,8 @@ class Hub:
     async def join(self, topic: str, listener: Listener) -> None:
         """From the return on, every message pushed to `topic` reaches `listener`."""
         async with self._lock:
-            await self._start()
-            if topic not in self._listeners:
+            if topic not in self._listeners and not is_alone():
+                await self._start()
                 await get_channel_layer().group_add(group_name(topic), self._channel)
             # Only now: where the layer refused, the next to join must ask it again.
             self._listeners.setdefault(topic, set()).add(listener)
@@ -47,15 +56,16 @@ class Hub:
             listeners.discard(listener)
             if not listeners:
                 del self._listeners[topic]
-                await get_channel_layer().group_discard(group_name(topic), self._channel)
+                if self._channel:
+                    await get_channel_layer().group_discard(group_name(topic), self._channel)
 
     async def close(self) -> None:
         """Stop listening; for a server that stops and for tests that end."""
         if self._reading:
             self._reading.cancel()
             await asyncio.gather(self._reading, return_exceptions=True)
-        for topic in list(self._listeners):
-            await get_channel_layer().group_discard(group_name(topic), self._channel)
+            for topic in list(self._listeners):
+                await get_channel_layer().group_discard(group_name(topic), self._channel)
         self._listeners.clear()
         self._channel = self._reading = None
 
@@ -97,6 +107,14 @@ def hub() -> Hub:
 def loops() -> list[asyncio.AbstractEventLoop]:
     """The loops of this process that have a hub, the server's own among them."""
     return [loop for loop in _hubs if not loop.is_closed()]
+
+
+def deliver(message: dict[str, Any]) -> None:
+    """Hand `message` to the hubs of this process that listen to its topic, from any thread, each on its own loop."""
+    for loop, found in list(_hubs.items()):
+        if found.has_listeners(message["topic"]) and not loop.is_closed():
+            # Through the loop's own door: a plain call would not wake it up.
+            loop.call_soon_threadsafe(found.dispatch, message)
 
 
 async def close_hub() -> None:

@@ -2,7 +2,7 @@
 
 import uuid
 from decimal import Decimal
-from typing import Any
+from typing import Annotated, Any
 
 import msgspec
 
@@ -34,12 +34,18 @@ class Push(
     seq: int | None = None
 
 
+# Bounded, because it is sent back.
+MessageId = (
+    Annotated[str, msgspec.Meta(max_length=128)] | Annotated[int, msgspec.Meta(ge=-(2**63), le=2**63 - 1)] | None
+)
+
+
 class Envelope(msgspec.Struct, frozen=True):
     """What a client sends: `{type, payload?, id?}`; the `id` comes back with the answer."""
 
     type: str
     payload: msgspec.Raw = msgspec.Raw(b"{}")
-    id: str | int | None = None
+    id: MessageId = None
 
 
 def new_event_id() -> str:

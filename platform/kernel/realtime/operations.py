@@ -16,13 +16,14 @@ OperationHandler = Callable[["Socket", R], Awaitable[dict[str, Any] | None]]
 
 @dataclass(frozen=True, slots=True)
 class Operation:
-    """One request: its `name`, the type of its payload, who serves it, and whether strangers may ask."""
+    """One request: its `name`, its payload's type, who serves it, whether strangers may ask, and the scope it needs."""
 
     name: str
     request: type[Request]
     handler: OperationHandler[Any]
     is_public: Callable[[], bool]
     summary: str
+    scope: str
 
 
 class Authenticator(Protocol):
@@ -41,13 +42,16 @@ def _never() -> bool:
 
 
 def operation(
-    name: str, request: type[R], *, is_public: Callable[[], bool] = _never
+    name: str, request: type[R], *, is_public: Callable[[], bool] = _never, scope: str = "read"
 ) -> Callable[[OperationHandler[R]], OperationHandler[R]]:
-    """Serve the message type `name`; the handler's answer, if any, is sent as `<name>.response`."""
+    """Serve the message type `name`; the handler's answer, if any, is sent as `<name>.response`.
+
+    `scope` is what a credential with scopes must have; what changes something names another than `read`.
+    """
 
     def register(handler: OperationHandler[R]) -> OperationHandler[R]:
         summary = (handler.__doc__ or name).strip().splitlines()[0]
-        _operations[name] = Operation(name, request, handler, is_public, summary)
+        _operations[name] = Operation(name, request, handler, is_public, summary, scope)
         return handler
 
     return register

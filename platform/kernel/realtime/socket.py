@@ -6,6 +6,7 @@ from collections import deque
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from typing import Any
+from weakref import WeakSet
 
 import msgspec
 from django.conf import settings
@@ -39,13 +40,17 @@ class SocketError(DomainError):
 @dataclass(frozen=True, slots=True)
 class Identity:
     """Who a credential belongs to. `topics` are the private ones the socket listens to for its own fate
-    (`user:7`, `session:…`); `expires_at` is epoch seconds, none for a credential without an end."""
+    (`user:7`, `session:…`); `expires_at` is epoch seconds, none for a credential without an end; `scopes` are those
+    of the operations it may use, none for one without limits."""
 
     user: Any
     topics: tuple[str, ...]
     expires_at: float | None
+    scopes: frozenset[str] | None = None
 
 
+# The sockets of this process whose owner is known.
+signed_in: "WeakSet[Socket]" = WeakSet()
 _relays: dict[asyncio.AbstractEventLoop, Relays] = {}
 
 
@@ -96,6 +101,7 @@ class Socket:
         if self.identity and self.identity.user.pk != identity.user.pk:
             raise SocketError("This connection belongs to somebody else.")
         self.identity = identity
+        signed_in.add(self)
         for topic in identity.topics:
             await hubs.hub().join(topic, self._on_control)
         self._topics.update(f"\x00{topic}" for topic in identity.topics)
@@ -230,6 +236,7 @@ class Socket:
     async def forget(self) -> None:
         """Leave every topic and stream; called once the connection is gone."""
         self._close_code = self._close_code or 1000
+        signed_in.discard(self)
         self._written.set()
         self._set_expiry(None)
         for chore in self._chores:

@@ -127,11 +127,22 @@ function takeDemoPassword() {
   }
 }
 
+function enterDemo(password) {
+  if (!byId('workspace').hidden) closeWorkspace();
+  return enterBy(byId('sign-in'), () => session.signIn(DEMO_LOGIN, password));
+}
+
+// The link pasted into a tab that shows this page already changes the address and loads nothing.
+addEventListener('hashchange', () => {
+  const password = takeDemoPassword();
+  if (password) enterDemo(password);
+});
+
 async function begin() {
   const demoPassword = takeDemoPassword();
   byId('welcome').hidden = false;
   if (demoPassword) {
-    await enterBy(byId('sign-in'), () => session.signIn(DEMO_LOGIN, demoPassword));
+    await enterDemo(demoPassword);
     return;
   }
   try {

@@ -90,6 +90,7 @@ export class FormulaEditor {
     this.#wrongLines = new Set(errors.map(({ line }) => line).filter(Boolean));
     this.#number();
     this.#verdict.classList.toggle('good', verdict?.valid === true);
+    this.#code.setAttribute('aria-invalid', String(errors.length > 0));
     const lines = verdict?.valid ? [el('span', {}, summary(verdict))] : errors.map((error) => this.#complaint(error));
     this.#verdict.replaceChildren(...lines);
   }
@@ -123,9 +124,21 @@ export class FormulaEditor {
     try {
       return await this.#session.post('formulas/', body);
     } catch (error) {
-      showErrors(this.#form, error);
+      this.#refused(error);
       return undefined;
     }
+  }
+
+  // What is wrong with the code stands once, in the verdict, where it leads to the place.
+  #refused(error) {
+    const { formula_code: complaints, ...others } = error.errors;
+    if (!complaints) return showErrors(this.#form, error);
+    this.#asked += 1;
+    clearTimeout(this.#timer);
+    this.#showVerdict({ valid: false, errors: validationErrors(error) });
+    if (Object.keys(others).length) showErrors(this.#form, Object.assign(error, { errors: others }));
+    else this.#code.focus();
+    return undefined;
   }
 
   #created(formula) {

@@ -4,7 +4,7 @@
 export function sentence(message) {
   if (typeof message === 'string') return message;
   const place = message.line ? `Line ${message.line}${message.column ? `, column ${message.column}` : ''}: ` : '';
-  const hint = message.hint ? ` ${message.hint}` : '';
+  const hint = message.hint ? `; ${message.hint}` : '';
   return `${place}${message.message ?? message.detail ?? JSON.stringify(message)}${hint}`;
 }
 

@@ -9,6 +9,9 @@ const MOST_SHOWN = 60;
 const LOUD = new Set(['critical', 'high', 'error']);
 const ANSWERS = { accept: 'Accepted', reject: 'Rejected' };
 
+// Every trade signal is of high priority, so that the word would say nothing beside one.
+const isLoud = ({ type, priority }) => LOUD.has(priority) && !(type === 'trade_signal' && priority === 'high');
+
 export class InboxPanel {
   #session;
   #onUnread;
@@ -16,6 +19,8 @@ export class InboxPanel {
   #subscription;
   #items = new Map(); // id → {notification, node}
   #unread = 0;
+  #load = 0;
+  #early = []; // those pushed since the list was last asked for
   #isOpen = false;
 
   /** `onUnread(count)` is told how many are unread. */
@@ -49,15 +54,17 @@ export class InboxPanel {
 
   async #reload() {
     if (!this.#isOpen) return;
-    const seenBefore = new Set(this.#items.keys());
+    const load = (this.#load += 1);
+    this.#early = [];
     const answer = await reporting(
       byId('inbox-problem'), () => this.#session.get('notifications/', { size: SHOWN }),
     );
-    if (!answer || !this.#isOpen) return;
-    // Those pushed while the list was on its way are newer than it and stay on top.
-    const pushed = [...this.#items.values()].filter(({ notification: { id } }) => !seenBefore.has(id));
+    // Of two lists on their way only the one asked for last counts: an older one would bring back what has left it.
+    if (!answer || !this.#isOpen || load !== this.#load) return;
+    // Those pushed while the list was on its way are newer than it and stay on top, as they stand by now.
     const listed = new Set(answer.results.map(({ id }) => id));
-    const onTop = pushed.map((item) => item.notification).filter(({ id }) => !listed.has(id));
+    const onTop = this.#early.filter((id) => !listed.has(id) && this.#items.has(id))
+      .map((id) => this.#items.get(id).notification);
     this.#items.clear();
     byId('inbox-list').replaceChildren(...[...onTop, ...answer.results].map((one) => this.#keep(one)));
     this.#count((answer.unread_count ?? 0) + onTop.filter((one) => !one.read).length);
@@ -84,6 +91,7 @@ export class InboxPanel {
   #show(notification) {
     // A repeat is told as it was first sent; the list knows better whether it has been read since.
     if (this.#items.has(notification.id)) return;
+    this.#early.unshift(notification.id);
     const node = this.#keep(notification);
     node.classList.add('arriving');
     byId('inbox-list').prepend(node);
@@ -128,7 +136,7 @@ export class InboxPanel {
       el('span', { class: 'note-dot', role: 'img', 'aria-label': read ? 'Read' : 'Unread' }),
       el('div', { class: 'note-head' },
         el('h3', {}, title),
-        LOUD.has(priority) && el('span', { class: `chip ${priority}` }, priority),
+        isLoud(notification) && el('span', { class: `chip ${priority}` }, priority),
         el('time', { datetime: at }, moment(at))),
       el('p', {}, message),
       this.#actions(notification),

@@ -80,10 +80,15 @@ export class MarketPanel {
     return { symbol: this.#instrument?.ticker || this.#instrument?.name, resolution: this.#resolution };
   }
 
+  /** Where the bars shown come from: an instrument may have one provider by day and another by minute. */
+  #source() {
+    return { ...this.#instrument, ...this.#instrument?.sources?.[this.#resolution] };
+  }
+
   #style() {
     return {
       decimals: decimalsOf(this.#instrument?.pricescale),
-      timezone: this.#instrument?.timezone || 'UTC',
+      timezone: this.#source().timezone || 'UTC',
       resolution: this.#resolution,
     };
   }
@@ -117,7 +122,7 @@ export class MarketPanel {
     }, resolutionName(resolution))));
     const { description, exchange } = this.#instrument;
     byId('instrument-about').textContent = [description, exchange].filter(Boolean).join(' · ');
-    this.#showSource(this.#instrument);
+    this.#showSource(this.#source());
   }
 
   async #chooseResolution(resolution) {
@@ -125,8 +130,9 @@ export class MarketPanel {
     byId('resolutions').querySelector('[aria-pressed=true]')?.focus();
   }
 
-  #showSource({ provider, provider_label: label, is_simulated: isSimulated }) {
+  #showSource({ provider, provider_label: label, is_simulated: isSimulated, attribution }) {
     const chip = byId('source');
+    chip.title = attribution ?? '';
     say(chip, label || (isSimulated ? 'Simulated' : provider) || '');
     chip.classList.toggle('simulated', Boolean(isSimulated));
   }
@@ -168,7 +174,6 @@ export class MarketPanel {
 
   #loaded(answer) {
     this.#older = this.#chart.bars.length ? 'unknown' : 'none';
-    if (answer.provider) this.#showSource({ ...this.#instrument, ...answer });
     say(byId('market-problem'));
     say(byId('chart-empty'), this.#chart.bars.length ? '' : 'No bars yet. The first one is drawn as it arrives.');
   }

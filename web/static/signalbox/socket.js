@@ -216,7 +216,10 @@ export class SocketClient {
     for (const id of [...this.#waiting.keys()]) this.#settle(id, 'reject', notConnected());
     if (!socket) return;
     socket.onopen = socket.onmessage = socket.onclose = null;
-    if (socket.readyState <= WebSocket.OPEN) socket.close(code ?? 1000);
+    const close = () => socket.close(code ?? 1000);
+    // Closed before it is open, it would be reported as a failure.
+    if (socket.readyState === WebSocket.CONNECTING) socket.onopen = close;
+    else if (socket.readyState === WebSocket.OPEN) close();
   }
 
   #settle(id, how, value) {

@@ -25,10 +25,10 @@ export class SymbolPicker {
     this.#input.addEventListener('blur', () => this.#close());
   }
 
-  /** Writes the chosen symbol into the field. */
+  /** Writes the chosen symbol into the field, unless somebody is typing there; then once they leave it. */
   set current(symbol) {
     this.#current = symbol;
-    this.#input.value = symbol;
+    if (document.activeElement !== this.#input) this.#input.value = symbol;
   }
 
   #lookUpSoon() {

@@ -27,6 +27,15 @@ class Role(models.TextChoices):
     ADMIN = ADMIN
 
 
+class KycStatus(models.TextChoices):
+    """How somebody's identity check stands."""
+
+    NOT_SUBMITTED = "not_submitted"
+    PENDING = "pending"
+    APPROVED = "approved"
+    REJECTED = "rejected"
+
+
 # Those who use the admin site.
 STAFF_ROLES = frozenset({Role.OPERATOR, Role.REVIEWER, Role.ADMIN})
 
@@ -105,8 +114,19 @@ class User(AbstractBaseUser, PermissionsMixin):
         Company, null=True, blank=True, on_delete=models.SET_NULL, related_name="members", related_query_name="members"
     )
     role = models.CharField(max_length=20, choices=Role.choices, default=Role.USER)
+    email_confirmed_at = models.DateTimeField(null=True, blank=True, editable=False)
+    awaits_confirmation = models.BooleanField(
+        default=False, help_text="Signed up while mail was configured, and has not followed the link in it yet."
+    )
     is_active = models.BooleanField(default=True, help_text="Switch off instead of deleting an account.")
     is_staff = models.BooleanField(default=False, editable=False, help_text="Follows from the role.")
+    kyc_status = models.CharField(
+        max_length=15,
+        choices=KycStatus.choices,
+        default=KycStatus.NOT_SUBMITTED,
+        editable=False,
+        help_text="Follows from the newest identity check that stands.",
+    )
     created_at = models.DateTimeField(default=clock.now, editable=False)
 
     objects = UserManager()
@@ -151,11 +171,6 @@ class User(AbstractBaseUser, PermissionsMixin):
         """May run the system: operators and administrators."""
         return self.is_admin or self.role == Role.OPERATOR
 
-    @property
-    def kyc_status(self) -> str:
-        """Where the check of identity stands; nobody has handed in documents yet."""
-        return "not_submitted"
-
 
 def normal_email(email: str) -> str:
     """The stored form of an address: without outer spaces, in lower case."""
@@ -180,6 +195,9 @@ class Session(CreatedModel):
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
     user = models.ForeignKey(User, on_delete=models.CASCADE, related_name="sessions")
     refresh_jti = models.CharField(max_length=64)
+    authenticated_at = models.DateTimeField(
+        default=clock.now, help_text="When its owner last proved a password or a second factor."
+    )
     last_used_at = models.DateTimeField(default=clock.now)
     expires_at = models.DateTimeField()
     user_agent = models.CharField(max_length=LONGEST_USER_AGENT, blank=True)

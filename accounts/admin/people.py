@@ -46,7 +46,7 @@ class UserAdmin(DjangoUserAdmin, ModelAdmin):  # type: ignore[misc, type-arg]
     filter_horizontal = []
     autocomplete_fields = ["company"]
     fieldsets = [
-        (None, {"fields": ["username", "email", "password"]}),
+        (None, {"fields": ["username", "email", "email_confirmed_at", "awaits_confirmation", "password"]}),
         ("Person", {"fields": ["first_name", "last_name", "kyc_status"]}),
         ("Place", {"fields": ["company", "role", "is_active", "is_staff", "is_superuser"]}),
         ("Times", {"fields": ["created_at", "last_login"]}),
@@ -56,7 +56,7 @@ class UserAdmin(DjangoUserAdmin, ModelAdmin):  # type: ignore[misc, type-arg]
     )
 
     def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> list[str]:
-        facts = ["kyc_status", "is_staff", "created_at", "last_login"]
+        facts = ["email_confirmed_at", "kyc_status", "is_staff", "created_at", "last_login"]
         return facts if request.user.is_superuser else [*facts, "is_superuser"]
 
     def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
@@ -97,6 +97,9 @@ class CompanyAdmin(ModelAdmin):
         """The slug is how others address the company: it stays."""
         return ["slug", "created_at"] if obj else ["created_at"]
 
+    def save_model(self, request: HttpRequest, obj: Any, form: Any, change: bool) -> None:
+        services.store_company(company=obj)
+
     def delete_model(self, request: HttpRequest, obj: Company) -> None:
         services.delete_company(company=obj)
 
@@ -120,4 +123,4 @@ class SessionAdmin(ReadOnlyAdmin):
     @admin.action(description="Sign out", permissions=["revoke"])
     def sign_out(self, request: HttpRequest, queryset: QuerySet[Session]) -> None:
         for session in queryset.live():  # type: ignore[attr-defined]
-            services.sign_out(session=session)
+            services.revoke_session(session=session, reason="ended by staff")

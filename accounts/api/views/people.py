@@ -1,61 +1,36 @@
-"""The doors of `auth/`: each reads a body, calls one service or selector, and answers."""
+"""Signing up, in and out, and what one may see and change of oneself."""
 
-from typing import Any, cast
+from typing import Any
 
 from django.db.models import QuerySet
 from django.shortcuts import get_object_or_404
-from drf_spectacular.utils import OpenApiResponse, extend_schema, extend_schema_view
+from drf_spectacular.utils import extend_schema, extend_schema_view
 from rest_framework import status
 from rest_framework.generics import ListAPIView
 from rest_framework.permissions import AllowAny
 from rest_framework.request import Request
 from rest_framework.response import Response
-from rest_framework.serializers import Serializer
 from rest_framework.views import APIView
 
 from accounts import selectors, services
 from accounts.api import serializers as shapes
+from accounts.api.views.base import NOTHING, PublicView, read_body, token_of, tokens, user_of
 from accounts.authentication import OptionalSessionTokenAuthentication
-from accounts.errors import SessionNeeded
 from accounts.models import Session, User
 from accounts.registry import broker_statuses
-from accounts.tokens import AccessToken, TokenPair
-
-NOTHING = OpenApiResponse(description="Done.")
-
-
-def token_of(request: Request) -> AccessToken:
-    """The caller's access token; raises `SessionNeeded` for a credential of another kind."""
-    if not isinstance(request.auth, AccessToken):
-        raise SessionNeeded
-    return request.auth
-
-
-def _read(serializer: type[Serializer[Any]], request: Request) -> dict[str, Any]:
-    body = serializer(data=request.data)
-    body.is_valid(raise_exception=True)
-    return dict(body.validated_data)
-
-
-def _address(request: Request) -> str | None:
-    return request.META.get("REMOTE_ADDR") or None
-
-
-class PublicView(APIView):
-    """Open to everybody; no credential is looked at, so a stale one does no harm."""
-
-    authentication_classes = []
-    permission_classes = [AllowAny]
+from accounts.scopes import READ
+from accounts.tokens import AccessToken
+from kernel.net import client_address
 
 
 class RegisterView(PublicView):
     @extend_schema(
-        operation_id="auth_register", request=shapes.RegisterSerializer, responses={201: shapes.UserSerializer}
+        operation_id="auth_register", request=shapes.RegisterSerializer, responses={201: shapes.RegisteredSerializer}
     )
     def post(self, request: Request) -> Response:
-        """Make an account."""
-        user = services.register_user(**_read(shapes.RegisterSerializer, request))
-        return Response(shapes.UserSerializer(user).data, status=status.HTTP_201_CREATED)
+        """Make an account; where mail is configured, the link in the mail completes it."""
+        user = services.sign_up(**read_body(shapes.RegisterSerializer, request))
+        return Response(shapes.RegisteredSerializer(user).data, status=status.HTTP_201_CREATED)
 
 
 class LoginView(PublicView):
@@ -63,25 +38,23 @@ class LoginView(PublicView):
     def post(self, request: Request) -> Response:
         """Sign in by email address or username."""
         pair = services.sign_in(
-            **_read(shapes.LoginSerializer, request),
+            **read_body(shapes.LoginSerializer, request),
             user_agent=request.headers.get("User-Agent", ""),
-            address=_address(request),
+            address=client_address(request),
         )
-        return _tokens(pair)
+        return tokens(pair)
 
 
 class RefreshView(PublicView):
     @extend_schema(operation_id="auth_refresh", request=shapes.RefreshSerializer, responses=shapes.TokenPairSerializer)
     def post(self, request: Request) -> Response:
         """Exchange a refresh token for a new pair; showing a used one again ends the session."""
-        return _tokens(services.refresh(**_read(shapes.RefreshSerializer, request)))
-
-
-def _tokens(pair: TokenPair) -> Response:
-    return Response(shapes.TokenPairSerializer(pair).data, headers={"Cache-Control": "no-store"})
+        return tokens(services.refresh(**read_body(shapes.RefreshSerializer, request)))
 
 
 class LogoutView(APIView):
+    open_to_unenrolled = True
+
     @extend_schema(operation_id="auth_logout", request=None, responses={204: NOTHING})
     def post(self, request: Request) -> Response:
         """End the session: its tokens are refused from now on and its sockets close."""
@@ -90,20 +63,19 @@ class LogoutView(APIView):
 
 
 class MeView(APIView):
+    open_to_unenrolled = True
+    required_scope = {"GET": READ, "HEAD": READ}
+
     @extend_schema(operation_id="auth_me", responses=shapes.UserSerializer)
     def get(self, request: Request) -> Response:
         """The caller's own account."""
-        return Response(shapes.UserSerializer(_user(request)).data)
+        return Response(shapes.UserSerializer(user_of(request)).data)
 
     @extend_schema(operation_id="auth_me_update", request=shapes.ProfileSerializer, responses=shapes.UserSerializer)
     def patch(self, request: Request) -> Response:
         """Change one's own names."""
-        user = services.update_profile(user=_user(request), **_read(shapes.ProfileSerializer, request))
+        user = services.update_profile(user=user_of(request), **read_body(shapes.ProfileSerializer, request))
         return Response(shapes.UserSerializer(user).data)
-
-
-def _user(request: Request) -> User:
-    return cast(User, request.user)  # the view's permission has let nobody else in
 
 
 class PasswordChangeView(APIView):
@@ -114,9 +86,9 @@ class PasswordChangeView(APIView):
     )
     def post(self, request: Request) -> Response:
         """Change one's own password: every other session ends, and this one goes on with the new tokens."""
-        body = _read(shapes.PasswordChangeSerializer, request)
-        pair = services.change_password(session=token_of(request).session, address=_address(request), **body)
-        return _tokens(pair)
+        body = read_body(shapes.PasswordChangeSerializer, request)
+        pair = services.change_password(session=token_of(request).session, address=client_address(request), **body)
+        return tokens(pair)
 
 
 class TicketView(APIView):
@@ -129,6 +101,7 @@ class TicketView(APIView):
 
 
 class StatusView(APIView):
+    open_to_unenrolled = True
     authentication_classes = [OptionalSessionTokenAuthentication]
     permission_classes = [AllowAny]
 
@@ -154,7 +127,7 @@ class SessionsView(ListAPIView[Session]):
     filter_backends = []
 
     def get_queryset(self) -> QuerySet[Session]:
-        return selectors.open_sessions(_user(self.request))
+        return selectors.open_sessions(user_of(self.request))
 
     def get_serializer_context(self) -> dict[str, Any]:
         token = self.request.auth
@@ -166,6 +139,6 @@ class SessionView(APIView):
     @extend_schema(operation_id="auth_sessions_delete", responses={204: NOTHING})
     def delete(self, request: Request, session_id: str) -> Response:
         """Sign one of the caller's sessions out."""
-        session = get_object_or_404(selectors.open_sessions(_user(request)), pk=session_id)
-        services.sign_out(session=session)
+        session = get_object_or_404(selectors.open_sessions(user_of(request)), pk=session_id)
+        services.revoke_session(session=session, reason="its owner ended it from elsewhere")
         return Response(status=status.HTTP_204_NO_CONTENT)

@@ -1,0 +1,1 @@
+"""Adapters of the identity check: cleaning a file, having it scanned, keeping it."""

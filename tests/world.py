@@ -1,0 +1,246 @@
+"""A small world of people and things to aim operations at."""
+
+import re
+from decimal import Decimal
+from typing import Any
+
+from django.apps import apps
+from rest_framework.test import APIClient
+
+from accounts import services as accounts
+from accounts.factors import codes
+from accounts.models import Company, KycDocument, KycSubmission, User
+from datafeed.models import Bar, Instrument, Series
+from formulas import services as formulas
+from formulas.models import Deployment, Formula, Review, Signal, Subscription
+from kernel.models import Job
+from notifications import services as notifications
+from notifications.models import Notification
+from tests.surface import V1, Operation
+
+PASSWORD = "correct horse battery"
+CODE = "if crossover(close, sma(close, 3)): buy()"
+SECRET = "if rsi(close, 14) < 29.137: buy()"
+OUR_APPS = {"kernel", "accounts", "datafeed", "formulas", "portfolio", "notifications"}
+DAY, FIRST_DAY = 86_400, 978_307_200
+
+# What no body alone can make succeed: it takes a mail, a device or a file that is looked into.
+NEEDS_MORE = {
+    "POST /auth/email/confirm",
+    "POST /auth/invitations/accept",
+    "POST /auth/kyc/upload",
+    "POST /auth/login/passkey/complete",
+    "POST /auth/mfa/totp/confirm",
+    "POST /auth/mfa/webauthn/confirm",
+    "POST /auth/password/reset/confirm",
+}
+
+
+class World:
+    """Ann and what is hers, Cat whose formula Ann reviews, and people of every other kind who own nothing.
+
+    Everything of Ann's that can hold text holds the word `annsown`.
+    """
+
+    def __init__(self) -> None:
+        self.company = Company.objects.create(slug="acme", name="Acme")
+        other = Company.objects.create(slug="rival", name="Rival")
+        self.people = {
+            "ann": self._person("ann", company=self.company),
+            "cat": self._person("cat"),
+            "ben": self._person("ben"),
+            "colleague": self._person("colleague", company=self.company),
+            "company_admin": self._person("boss", company=self.company, role="company_admin"),
+            "rival": self._person("rival", company=other, role="company_admin"),
+            "reviewer": self._person("reviewer", role="reviewer"),
+            "operator": self._person("operator", role="operator"),
+            "admin": self._person("admin", role="admin"),
+        }
+        self._tokens: dict[str, str] = {}
+        self.ann = self.people["ann"]
+        self.instrument = _instrument("ACME")
+        self.spare = _instrument("SPARE")
+        self.public: Formula = formulas.create_formula(
+            author=self.people["cat"], name="Open to all", formula_code=CODE, is_public=True
+        )
+        self.private: Formula = formulas.create_formula(
+            author=self.ann, name="annsown", formula_code=SECRET, description="annsown", tags=["annsown"],
+            category="annsown", is_public=False,
+        )  # fmt: skip
+        self.deployment: Deployment = formulas.deploy_formula(
+            formula=self.private, instrument=self.instrument, resolution="1D"
+        )
+        self.signal = self._signal()
+        self.subscription = Subscription.objects.create(user=self.ann, formula=self.public)
+        self.own_subscription = Subscription.objects.create(user=self.ann, formula=self.private)
+        self.review = Review.objects.create(user=self.ann, formula=self.public, rating=4, comment="good")
+        self.notification: Notification = notifications.notify_user(
+            user_id=self.ann.pk, type="info", title="annsown", message="annsown"
+        )
+        self.job = Job.objects.create(owner=self.ann, kind="test", message="annsown")
+        self.token("ann")
+        self.session = self.ann.sessions.get()
+        self.key, _ = accounts.create_api_key(user=self.ann, name="annsown", scopes=["read"])
+        self.factor = codes.activate_totp(self.ann, codes.new_secret(), 1)
+        self.document = self._document()
+
+    @staticmethod
+    def _person(username: str, **fields: Any) -> User:
+        user = accounts.register_user(email=f"{username}@example.com", username=username, password=PASSWORD, **fields)
+        notifications.sync_memberships(user_id=user.pk)
+        return user
+
+    def _signal(self) -> Signal:
+        return Signal.objects.create(
+            deployment=self.deployment, formula=self.private, version=self.private.version,
+            instrument=self.instrument, resolution="1D", side="buy", action="buy", price=Decimal(10),
+            bar_time=FIRST_DAY, closed_at=FIRST_DAY + DAY, reason=[{"expression": "annsown", "value": 1}],
+        )  # fmt: skip
+
+    def _document(self) -> KycDocument:
+        submission = KycSubmission.objects.create(user=self.ann, version=1, status="pending")
+        return KycDocument.objects.create(
+            submission=submission, document_type="passport", filename="annsown.png", content_type="image/png", size=1,
+            sha256="0" * 64, kept_size=1, storage_key="kyc/x", wrapped_key=b"", verdict="clean",
+        )  # fmt: skip
+
+    def token(self, name: str) -> str:
+        """An access token of a real sign-in, the same for each of a person's requests."""
+        if name not in self._tokens:
+            self._tokens[name] = accounts.sign_in(login=self.people[name].username, password=PASSWORD).access_token
+        return self._tokens[name]
+
+    def client(self, name: str | None, **options: Any) -> APIClient:
+        """A client that brings the person's token; a stranger's where there is no name."""
+        client = APIClient(raise_request_exception=False, **options)
+        if name:
+            client.credentials(HTTP_AUTHORIZATION=f"Bearer {self.token(name)}")
+        return client
+
+    def target(self, path: str) -> dict[str, str]:
+        """The path parameters that make `path` that of something of Ann's."""
+        by_kind = {
+            "deployments": self.deployment, "formulas": self.private, "instruments": self.spare, "jobs": self.job,
+            "notifications": self.notification, "reviews": self.review, "signals": self.signal,
+        }  # fmt: skip
+        found = {
+            "id": getattr(by_kind.get(path.split("/")[1]), "pk", None),
+            "formula_id": (self.private if path.startswith("/reviews/formula/") else self.public).pk,
+            "symbol": self.instrument.symbol,
+            "slug": self.company.slug,
+            "user_id": self.people["colleague"].pk,
+            "session_id": self.session.pk,
+            "key_id": self.key.pk,
+            "factor_id": self.factor.pk,
+            "document_id": self.document.pk,
+        }
+        return {name: str(found[name]) for name in re.findall(r"{(\w+)}", path)}
+
+    def url(self, operation: Operation, prefix: str = V1) -> str:
+        return prefix + operation.path.format(**self.target(operation.path))
+
+    def body(self, operation: Operation) -> dict[str, Any] | None:
+        """A body that the operation accepts from Ann (an operator's operation from an operator)."""
+        if not operation.properties:
+            return None
+        return dict(self._bodies()[operation.name])
+
+    def _bodies(self) -> dict[str, dict[str, Any]]:
+        formula = {"name": "New", "description": "d", "formula_code": CODE, "category": "trend", "tags": ["a"]}
+        instrument = {
+            "symbol": "NEW", "name": "New", "exchange": "NYSE", "type": "stock", "currency": "USD",
+            "price_increment": 0.01, "lot_size": 1, "session": "0930-1600", "timezone": "America/New_York",
+            "is_active": True,
+        }  # fmt: skip
+        notification = {
+            "type": "info", "priority": "low", "title": "t", "message": "m", "source": "s", "symbol": "ACME",
+            "topic": "x", "confidence_score": 50, "urgency_score": 50, "promise_score": 50, "data": {"a": 1},
+        }  # fmt: skip
+        return {
+            "POST /auth/api-keys": {"name": "bot", "scopes": ["read"], "expires_at": "2099-01-01T00:00:00Z"},
+            "POST /auth/email/confirm": {"token": "x"},
+            "POST /auth/invitations/accept": {"token": "x"},
+            "POST /auth/kyc/upload": {"documents": [{"document_type": "passport", "filename": "a", "content": "AAAA"}]},
+            "POST /auth/login": {
+                "email": "cat@example.com", "username": "cat", "password": PASSWORD, "code": "1",
+            },
+            "POST /auth/login/passkey/complete": {"challenge": "x", "credential": {}},
+            "POST /auth/mfa/totp/confirm": {"code": "1"},
+            "POST /auth/mfa/webauthn/confirm": {"challenge": "x", "credential": {}, "name": "x"},
+            "PATCH /auth/me": {"username": "ann", "first_name": "Ann", "last_name": "A"},
+            "POST /auth/password/change": {"current_password": PASSWORD, "new_password": "another fine horse"},
+            "POST /auth/password/reset": {"email": "ann@example.com"},
+            "POST /auth/password/reset/confirm": {"token": "x", "password": "another fine horse"},
+            "POST /auth/reauthenticate": {"password": PASSWORD},
+            "POST /auth/refresh": {"refresh_token": self.fresh_refresh_token()},
+            "POST /auth/register": {"email": "n@example.com", "username": "new", "password": "another fine horse"},
+            "POST /companies/{slug}/invitations": {"email": "n@example.com", "role": "user"},
+            "POST /companies/{slug}/members": {"user_id": self.people["cat"].pk, "role": "user"},
+            "POST /datafeed/quotes": {"symbols": ["ACME"]},
+            "POST /deployments": {
+                "formula_id": self.private.pk, "symbol": "SPARE", "resolution": "1D", "parameters": {},
+            },
+            "PATCH /deployments/{id}": {"status": "paused"},
+            "POST /formulas": {**formula, "is_public": False},
+            "PUT /formulas/{id}": {**formula, "is_public": False},
+            "PATCH /formulas/{id}": {**formula, "is_public": False},
+            "POST /formulas/validate": {"formula_code": CODE},
+            "POST /instruments": instrument,
+            "PUT /instruments/{id}": instrument,
+            "PATCH /instruments/{id}": instrument,
+            "POST /notifications": {**notification, "user_id": self.ann.pk},
+            "PATCH /notifications/{id}": {"read": True, "response": "accept", "response_action": "accept"},
+            "POST /notifications/{id}/respond": {"response": "accept", "note": "n"},
+            "POST /portfolio/positions": {
+                "symbol": "ACME", "quantity": 2, "average_price": 10.5, "formula_id": self.private.pk,
+            },
+            "POST /reviews": {"formula_id": self.reviewable().pk, "rating": 5, "comment": "c"},
+            "PUT /reviews/{id}": {"rating": 5, "comment": "c"},
+            "POST /subscriptions": {"formula_id": self.unknown().pk},
+            "PATCH /subscriptions/{formula_id}": {"notify": False},
+        }  # fmt: skip
+
+    def fresh_refresh_token(self) -> str:
+        return accounts.begin_session(user=self.people["cat"]).refresh_token
+
+    def unknown(self) -> Formula:
+        """A public formula that Ann does not follow yet."""
+        return Formula.objects.filter(name="Unknown").first() or formulas.create_formula(
+            author=self.people["cat"], name="Unknown", formula_code=CODE
+        )
+
+    def reviewable(self) -> Formula:
+        """A formula that Ann follows and has not reviewed."""
+        formula = Formula.objects.filter(name="Followed").first()
+        if formula is None:
+            formula = formulas.create_formula(author=self.people["cat"], name="Followed", formula_code=CODE)
+            Subscription.objects.create(user=self.ann, formula=formula)
+        return formula
+
+    def who(self, operation: Operation) -> str:
+        """Somebody whom the operation is for."""
+        if operation.path.startswith("/companies"):
+            return "admin" if operation.name == "POST /companies/{slug}/members" else "company_admin"
+        runs_the_system = operation.path.startswith("/instruments") and operation.method != "GET"
+        return "operator" if runs_the_system or operation.path == "/health/components" else "ann"
+
+
+def _instrument(symbol: str) -> Instrument:
+    instrument = Instrument.objects.create(
+        symbol=symbol, name=symbol, exchange="NYSE", session="24x7", timezone="Etc/UTC"
+    )
+    series = Series.objects.create(instrument=instrument, resolution="1D", provider="replay")
+    for number, close in enumerate([10, 11, 12, 11, 10]):
+        price = Decimal(close)
+        Bar.objects.create(
+            series=series, opened_at=FIRST_DAY + number * DAY, open=price, high=price, low=price, close=price,
+            volume=Decimal(100),
+        )  # fmt: skip
+    return instrument
+
+
+def everything() -> dict[str, list[dict[str, Any]]]:
+    """Every row of every table of ours, as it is, but for the trail that notes who was refused what."""
+    ours = [model for model in apps.get_models() if model._meta.app_label in OUR_APPS]
+    models = [model for model in ours if not model.__name__.startswith("Audit")]
+    return {model._meta.label: list(model._default_manager.order_by("pk").values()) for model in models}
