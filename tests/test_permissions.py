@@ -15,12 +15,13 @@ from accounts.models import Role
 from accounts.services import sign_in
 from kernel.realtime.operations import operations as socket_operations
 from signalbox import sockets
-from tests.surface import PASSWORD, Operation, operations
+from tests.surface import Operation, operations
 
 PAGE = Path(__file__).resolve().parents[1] / "docs" / "permissions.md"
 BEGIN, END = "<!-- matrix -->", "<!-- end of matrix -->"
 ROLES = [role.value for role in Role]
 ANONYMOUS = "anonymous"
+PASSWORD = "correct horse battery"
 # Ids that nobody has: whoever may come in learns that there is nothing, whoever may not is refused first.
 NOTHING = {"id": "999999999", "session_id": str(uuid.UUID(int=1)), "symbol": "NOTHING"}
 

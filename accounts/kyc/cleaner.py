@@ -163,6 +163,7 @@ def limit_resources() -> None:
 
 def main(kind: str) -> int:
     limit_resources()
+    sys.stdin.buffer.seek(0)  # whoever started us has read the beginning
     try:
         CLEANERS[kind](sys.stdin.buffer, sys.stdout.buffer)
         sys.stdout.buffer.flush()

@@ -1,7 +1,6 @@
 """What an uploaded file is, by its bytes, and a copy of it that holds nothing but what is seen."""
 
 import logging
-import os
 import subprocess
 import sys
 import tempfile
@@ -63,7 +62,6 @@ def _kind_of(source: BinaryIO) -> str:
 
 
 def _run(kind: str, source: BinaryIO, output: BinaryIO) -> None:
-    os.lseek(source.fileno(), 0, os.SEEK_SET)  # the other process knows nothing of our buffer
     if not _turns.acquire(timeout=WAIT_FOR_TURN):
         raise Unavailable("Too many documents are being read at the moment.", Retry_After="10")
     try:

@@ -310,6 +310,18 @@ def test_the_control_panel_keeps_others_out(person: MakePerson, ann: User, role:
     assert not AuditEntry.objects.filter(action="kyc.document_viewed").exists()
 
 
+def test_the_list_of_documents_shows_nobody_their_own_and_no_key(ann: User, rea: User) -> None:
+    theirs, mine = hand_in(ann).documents.get(), hand_in(rea).documents.get()
+    client = panel(rea)
+    page = client.get("/admin/accounts/kycdocument/")
+    assert list(page.context["cl"].result_list) == [theirs]
+    shown = client.get(f"/admin/accounts/kycdocument/{theirs.pk}/change/")
+    assert shown.status_code == 200
+    assert theirs.storage_key not in shown.content.decode()
+    assert "rapped key" not in shown.content.decode()
+    assert client.get(f"/admin/accounts/kycdocument/{mine.pk}/change/").status_code == 302
+
+
 def test_a_decision_in_the_panel(ann: User, rea: User, rob: User) -> None:
     submission = hand_in(ann)
     client = panel(rea)

@@ -3,6 +3,7 @@
 import base64
 import hashlib
 import io
+import resource
 import tracemalloc
 from collections.abc import Callable
 from pathlib import Path
@@ -129,6 +130,11 @@ def test_json_is_looked_at_as_closely(client: APIClient, name: str) -> None:
     assert list(answer.json()["errors"]) == ["documents.0"]
 
 
+def test_an_image_that_takes_long_to_read_is_refused_before_it_is_read(client: APIClient) -> None:
+    answer = upload(client, BAD["a jpeg with a thousand scans"])
+    assert "too long" in answer.json()["errors"]["documents.0"][0]
+
+
 def test_what_a_file_calls_itself_does_not_matter(client: APIClient) -> None:
     body = as_json(picture("PNG"), filename="evil.html")
     (document,) = client.post(f"{KYC}/upload", body).json()["documents"]
@@ -183,6 +189,8 @@ def test_a_pdf_that_unpacks_to_gigabytes_is_refused(client: APIClient) -> None:
     assert len(bomb) < MANY
     answer = upload(client, bomb)
     assert answer.status_code == 400, answer.content
+    greatest = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss / 1024
+    assert greatest < 1024, "MiB, of whatever this process has started"
 
 
 @pytest.mark.parametrize("form_of", ["multipart", "json"])

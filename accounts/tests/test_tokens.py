@@ -38,7 +38,7 @@ FORGERIES: dict[str, dict[str, Any]] = {
     "an unknown critical header": {"headers": {"crit": ["exp", "b64x"], "b64x": True}},
     "expired": {"exp": int(clock.now().timestamp()) - 60},
     "no expiry": {"exp": None},
-    "not yet valid": {"nbf": int(clock.now().timestamp()) + 60},
+    "not yet valid": {"nbf": int(clock.now().timestamp()) + 86_400},
     "no id": {"jti": None},
     "no session": {"sid": None},
     "a session that is none": {"sid": "1 or 1=1"},

@@ -11,7 +11,7 @@ from unfold.contrib.filters.admin import FieldTextFilter, RangeDateFilter
 
 from kernel import clock, jobs
 from kernel.errors import DomainError
-from kernel.models import AuditEntry, Job, Lease, PendingEvent, RememberedAnswer
+from kernel.models import AuditEntry, AuditHead, Job, Lease, PendingEvent, RememberedAnswer
 
 
 class ReadOnlyAdmin(ModelAdmin):
@@ -85,6 +85,11 @@ class DayRangeFilter(RangeDateFilter):
         except ValueError:
             return None
         return datetime.combine(day, time.min, tzinfo=UTC)
+
+
+@admin.register(AuditHead)
+class AuditHeadAdmin(ReadOnlyAdmin):
+    list_display = ["pk", "seq", "hash"]
 
 
 @admin.register(AuditEntry)

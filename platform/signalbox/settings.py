@@ -257,6 +257,7 @@ SPECTACULAR_SETTINGS: dict[str, Any] = {
     ],
     "ENUM_NAME_OVERRIDES": {
         "JobStatus": "kernel.models.JobStatus",
+        "IdentityStatus": "accounts.models.people.KycStatus",
         "DeploymentStatus": "formulas.models.DeploymentStatus",
         "Side": "formulas.models.Side",
         "Outcome": ["ok", "error"],

@@ -6,17 +6,16 @@ import re
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from typing import Any, TypeVar
-from urllib.parse import parse_qs, urlsplit
+from urllib.parse import parse_qs
 
 import msgspec
-from django.conf import settings
-from django.http.request import split_domain_port, validate_host
 
 from kernel import clock
 from kernel.background import on_thread
 from kernel.errors import DomainError, problem
 from kernel.realtime import socket as sockets
 from kernel.realtime.dialects import Canonical
+from kernel.realtime.handshake import find_credential, host_is_allowed, origin_is_allowed
 from kernel.realtime.messages import Envelope, MessageId, Payload, Push, Request, encode
 from kernel.realtime.operations import Operation, authenticator, find_operation, operation
 from kernel.realtime.socket import Identity, Send, Socket, SocketError
@@ -294,47 +293,3 @@ def _id_of(text: str) -> MessageId:
         return msgspec.json.decode(text, type=_Numbered).id if len(text) <= LONGEST_MESSAGE else None
     except (msgspec.MsgspecError, RecursionError, ValueError):
         return None
-
-
-def _header(scope: dict[str, Any], name: bytes) -> list[str]:
-    return [value.decode("latin-1") for key, value in scope["headers"] if key == name]
-
-
-def host_is_allowed(scope: dict[str, Any]) -> bool:
-    """Whether the client called us by a name of ours: else a page of any site could pass for one of this site."""
-    hosts = _header(scope, b"host")
-    names = [split_domain_port(host)[0] for host in hosts]
-    return len(hosts) <= 1 and all(name and validate_host(name, settings.ALLOWED_HOSTS) for name in names)
-
-
-def origin_is_allowed(scope: dict[str, Any]) -> bool:
-    """Whether a browser page of this origin may connect; programs send none and are judged by their credential."""
-    origins = _header(scope, b"origin")
-    if not origins:
-        return True
-    if len(origins) > 1:
-        return False
-    try:
-        origin = urlsplit(origins[0])
-    except ValueError:
-        return False
-    if f"{origin.scheme}://{origin.netloc}" != origins[0] or origin.scheme not in {"http", "https"}:
-        return False
-    return origins[0] in settings.CORS_ALLOWED_ORIGINS or [origin.netloc] == _header(scope, b"host")
-
-
-def find_credential(scope: dict[str, Any]) -> tuple[str, str] | None:
-    """What the handshake says of who connects, as (kind, credential), in the documented order of preference."""
-    protocols = scope.get("subprotocols", [])
-    if len(protocols) >= 2 and protocols[0] == "bearer":
-        return "subprotocol", protocols[1]
-    query = parse_qs(scope.get("query_string", b"").decode("latin-1"))
-    if ticket := query.get("ticket"):
-        return "ticket", ticket[0]
-    if settings.WS_TOKEN_IN_URL and (token := query.get("token")):
-        return "bearer", token[0]
-    for value in _header(scope, b"authorization"):
-        scheme, _, credential = value.partition(" ")
-        if scheme.lower() in {"bearer", "api-key"}:
-            return scheme.lower(), credential.strip()
-    return None

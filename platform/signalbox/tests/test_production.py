@@ -12,9 +12,9 @@ import pytest
 ROOT = Path(__file__).resolve().parents[3]
 PRODUCTION = {
     "ENVIRONMENT": "production",
-    "SECRET_KEY": "a secret of this installation, long enough",
+    "SECRET_KEY": "a secret of this installation, long enough to please Django: 7Qx",
     "PUBLIC_BASE_URL": "https://box.example.com",
-    "FIELD_KEYS": "one:" + base64.b64encode(b"k" * 32).decode(),
+    "FIELD_KEYS": "one:" + base64.b64encode(bytes(range(32))).decode(),
     "ENV_FILE": "",
 }
 
