@@ -216,36 +216,3 @@ class KycSubmissionAdmin(ReadOnlyAdmin):
                 self.message_user(request, f"{submission}: {_said(error)}", messages.WARNING)
             else:
                 self.message_user(request, f"{submission}: {text}", messages.SUCCESS)
-
-
-@admin.register(KycDocument)
-class KycDocumentAdmin(ReadOnlyAdmin):
-    """What has been handed in, without the files and what opens them: those are on the page of their check."""
-
-    list_display = ["submission", "document_type", "filename", "content_type", "kept_size", "verdict", "uploaded_at"]
-    list_filter = ["document_type", "content_type", "verdict", "uploaded_at"]
-    list_select_related = ["submission__user"]
-    search_fields = ["submission__user__username", "submission__user__email", "sha256"]
-    exclude = ["storage_key", "wrapped_key"]
-
-    def get_queryset(self, request: HttpRequest) -> QuerySet[KycDocument]:
-        visible = KycDocument.objects.visible_to(request.user)
-        return visible.exclude(submission__user_id=request.user.pk)
-
-
-def _said(error: DomainError) -> str:
-    """What a person can do about it."""
-    if isinstance(error, Invalid) and error.errors:
-        return " ".join(str(message) for texts in error.errors.values() for message in texts)
-    return error.message
-
-
-@admin.register(KycDocument)
-class KycDocumentAdmin(ReadOnlyAdmin):
-    """What is kept of each document, without the document: that is viewed from its submission, and written down."""
-
-    list_display = ["document_type", "submission", "content_type", "size", "verdict", "uploaded_at"]
-    list_filter = ["document_type", "verdict"]
-    list_select_related = ["submission__user"]
-    search_fields = ["submission__user__username", "sha256"]
-    exclude = ["filename", "wrapped_key"]

@@ -206,7 +206,11 @@ PASSKEY_HOST = urlsplit(ENV.public_base_url).hostname or "localhost"
 AXES_HANDLER = "accounts.throttling.CountedByAttempts"
 AXES_ENABLE_ADMIN = False  # accounts.admin shows the table
 AXES_VERBOSE = False
-SILENCED_SYSTEM_CHECKS = ["axes.W002", "axes.W003"]  # no middleware, no backend of axes: see accounts.throttling
+SILENCED_SYSTEM_CHECKS = [
+    "axes.W002",  # no middleware and
+    "axes.W003",  # no backend of axes: see accounts.throttling
+    "drf_spectacular.W001",  # the API is mounted three times; its document is made and checked from one mount
+]
 
 # Mail, where there is a host for it. Jobs send it, so that no request waits.
 EMAIL_HOST, EMAIL_PORT = ENV.email_host, ENV.email_port
