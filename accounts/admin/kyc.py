@@ -216,3 +216,25 @@ class KycSubmissionAdmin(ReadOnlyAdmin):
                 self.message_user(request, f"{submission}: {_said(error)}", messages.WARNING)
             else:
                 self.message_user(request, f"{submission}: {text}", messages.SUCCESS)
+
+
+@admin.register(KycDocument)
+class KycDocumentAdmin(ReadOnlyAdmin):
+    """What has been handed in, without the files and what opens them: those are on the page of their check."""
+
+    list_display = ["submission", "document_type", "content_type", "kept_size", "verdict", "uploaded_at"]
+    list_filter = ["document_type", "content_type", "verdict", "uploaded_at"]
+    list_select_related = ["submission__user"]
+    search_fields = ["submission__user__username", "submission__user__email", "sha256"]
+    exclude = ["filename", "storage_key", "wrapped_key"]
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[KycDocument]:
+        reader: Any = request.user
+        return KycDocument.objects.visible_to(reader).exclude(submission__user=reader)
+
+
+def _said(error: DomainError) -> str:
+    """What a person can do about it."""
+    if isinstance(error, Invalid) and error.errors:
+        return " ".join(str(message) for texts in error.errors.values() for message in texts)
+    return error.message
