@@ -6,13 +6,12 @@ from typing import Any
 
 import pytest
 from django.conf import settings
-from django.core.cache import cache
-from redis import Redis
 from rest_framework.test import APIClient
 
 from accounts.models import User
 from accounts.services import register_user
 from kernel.background import close_threads
+from kernel.tests.caches import clear_cache
 
 NAMESPACE = f"test-{os.environ.get('PYTEST_XDIST_WORKER', 'main')}"
 
@@ -42,13 +41,7 @@ def _unhurried(settings: Any) -> None:
 @pytest.fixture(autouse=True)
 def _clean_cache() -> Iterator[None]:
     yield
-    if settings.ENV.redis_url:
-        # Only this worker's own keys: another one may be in the middle of its test.
-        with Redis.from_url(settings.ENV.redis_url) as redis:
-            for key in redis.scan_iter(f"{NAMESPACE}:*"):
-                redis.delete(key)
-    else:
-        cache.clear()
+    clear_cache()
 
 
 @pytest.fixture(scope="session")

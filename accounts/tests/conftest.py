@@ -4,11 +4,11 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
-from django.core.cache import cache
 from rest_framework.test import APIClient
 
 from accounts import services
 from accounts.models import Role, User
+from kernel.tests.caches import clear_cache
 
 PASSWORD = "correct horse battery"
 AUTH = "/api/v1/auth"
@@ -17,9 +17,9 @@ AUTH = "/api/v1/auth"
 @pytest.fixture(autouse=True)
 def _cheap_and_clean(settings: Any) -> Iterator[None]:
     settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
-    cache.clear()
+    clear_cache()
     yield
-    cache.clear()
+    clear_cache()
 
 
 MakePerson = Callable[..., User]

@@ -18,10 +18,10 @@ class FormulaFilter(django_filters.FilterSet):
     author = django_filters.CharFilter(field_name="author__username", lookup_expr="iexact")
     is_public = FlagFilter()
     min_performance_score = django_filters.NumberFilter(
-        field_name="performance_score", lookup_expr="gte", min_value=0, max_value=100
+        field_name="performance_score", lookup_expr="gte", min_value=0, max_value=100, max_digits=5, decimal_places=2
     )
     max_performance_score = django_filters.NumberFilter(
-        field_name="performance_score", lookup_expr="lte", min_value=0, max_value=100
+        field_name="performance_score", lookup_expr="lte", min_value=0, max_value=100, max_digits=5, decimal_places=2
     )
     ordering = Ordering(
         fields=[

@@ -68,5 +68,4 @@ def _count(key: str) -> int:
         return cache.incr(key)
     except ValueError:
         # Of several that find no counter one makes it, and all count.
-        cache.add(key, 0, 2 * MINUTE)
-        return cache.incr(key)
+        return 1 if cache.add(key, 1, 2 * MINUTE) else _count(key)
