@@ -387,7 +387,7 @@ async def test_a_crash_between_commit_and_push_is_made_good_by_the_sweep(
     async with connected(ann) as client:
         await client.subscribe()
         with monkeypatch.context() as crash:
-            crash.setattr(services, "publish", lambda event: None)
+            crash.setattr(services.log, "publish", lambda event: None)
             await on_thread(tell, "all", "committed")
         await client.quiet()
         assert client.titles() == []
