@@ -1,11 +1,16 @@
 """What every test may use: people, their clients, and a clean hub and cache."""
 
+import atexit
 import os
+import shutil
+import tempfile
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
 from django.conf import settings
+from django.db import connection
 from rest_framework.test import APIClient
 
 from accounts.models import User
@@ -17,9 +22,13 @@ NAMESPACE = f"test-{os.environ.get('PYTEST_XDIST_WORKER', 'main')}"
 
 
 def pytest_configure() -> None:
-    """Tests that run side by side share one Redis and must not hear each other."""
+    """Tests that run side by side share one Redis and one folder, and must not hear each other."""
     # Every test client builds the middleware anew; looking for all static files each time takes most of a test.
     settings.WHITENOISE_AUTOREFRESH = True
+    if connection.vendor == "sqlite":
+        folder = tempfile.mkdtemp(prefix="signalbox-")
+        atexit.register(shutil.rmtree, folder, ignore_errors=True)
+        settings.DATABASES["default"]["TEST"]["NAME"] = str(Path(folder) / "test.sqlite3")
     if settings.ENV.redis_url:
         settings.CACHES["default"]["KEY_PREFIX"] = NAMESPACE
         settings.CHANNEL_LAYERS["default"]["CONFIG"]["prefix"] = NAMESPACE

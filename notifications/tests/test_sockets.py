@@ -17,6 +17,7 @@ from kernel.background import on_thread
 from kernel.realtime import Identity, Socket, streams
 from kernel.realtime.dialects import Canonical, Flat, Typed
 from kernel.realtime.hub import close_hub
+from kernel.realtime.outlets import PlainOutlet
 from notifications import consumers, handlers, services, tasks
 from notifications.consumers import refresh_inbox, subscribe_inbox
 from notifications.errors import StreamForbidden
@@ -88,14 +89,12 @@ async def _clean_hub() -> AsyncIterator[None]:
 @asynccontextmanager
 async def connected(user: User, dialect: Canonical | None = None) -> AsyncIterator[Client]:
     client = Client()
-    client.socket = Socket(client.send, dialect or Canonical(), on_refresh=refresh_inbox)
+    client.socket = Socket(PlainOutlet(client.send), dialect or Canonical(), on_refresh=refresh_inbox)
     await client.socket.sign_in(Identity(user, (f"user:{user.pk}",), None))
-    writing = asyncio.create_task(client.socket.write())
     try:
         yield client
     finally:
         await client.socket.forget()
-        writing.cancel()
 
 
 async def test_what_is_told_while_i_listen_arrives_in_order(member: Member, tell: Tell) -> None:
@@ -170,16 +169,15 @@ async def test_many_sockets_share_a_stream_and_each_has_all_of_it(member: Member
     clients = []
     for user in people * 2:
         client = Client()
-        client.socket = Socket(client.send, Canonical())
+        client.socket = Socket(PlainOutlet(client.send), Canonical())
         await client.socket.sign_in(Identity(user, (), None))
-        clients.append((client, asyncio.create_task(client.socket.write())))
+        clients.append(client)
         await client.subscribe(positions={"all": ((await on_thread(Stream.objects.get, name="all")).epoch, 0)})
         await asyncio.sleep(0.02)
-    for client, writer in clients:
+    for client in clients:
         await client.until(lambda client=client: len(client.titles()) == 60)
         assert client.seqs("all") == list(range(1, 61))
         await client.socket.forget()
-        writer.cancel()
     writing.join()
 
 

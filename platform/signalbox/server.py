@@ -9,7 +9,9 @@ from twisted.internet import defer, reactor
 
 from kernel.background import Supervisor
 from kernel.realtime.hub import close_hub, hub
+from kernel.realtime.outlets import EXTENSION
 from signalbox.bodies import bound_requests
+from signalbox.wire import WireOutlet
 
 logger = logging.getLogger(__name__)
 
@@ -46,6 +48,12 @@ class Server(DaphneServer):
     async def _start(self) -> None:
         hub()  # from here on pushes from any thread go through this loop
         self._supervisor.start()
+
+    def create_application(self, protocol: Any, scope: dict[str, Any]) -> Any:
+        """Offer each socket a way out that knows its connection."""
+        if scope["type"] == "websocket":
+            scope["extensions"] = {EXTENSION: WireOutlet(protocol)}
+        return super().create_application(protocol, scope)
 
     def kill_all_applications(self) -> Any:
         """What the reactor waits for before it stops: the sockets' goodbyes, then the end of the tasks."""

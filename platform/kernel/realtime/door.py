@@ -27,9 +27,12 @@ def push(topic: str, message: Push, *, newest_only: str | None = None) -> None:
     _send(topic, text=encode(message), newest_only=newest_only)
 
 
-def wake_stream(stream: str) -> None:
-    """Tell every process with readers of `stream` that it has grown; they read the rows themselves."""
-    _send(stream_topic(stream))
+def wake_stream(stream: str, seq: int | None = None, text: str | None = None) -> None:
+    """Tell every process with readers of `stream` that it has grown, to `seq` where that is known.
+
+    With the row's canonical `text`, those that have all before it need not read the table.
+    """
+    _send(stream_topic(stream), **{name: value for name, value in (("seq", seq), ("text", text)) if value is not None})
 
 
 def close_sockets(topic: str, code: int) -> None:

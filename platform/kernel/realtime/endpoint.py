@@ -16,9 +16,10 @@ from kernel.errors import DomainError, problem
 from kernel.realtime import socket as sockets
 from kernel.realtime.dialects import Canonical
 from kernel.realtime.handshake import find_credential, host_is_allowed, origin_is_allowed
-from kernel.realtime.messages import Envelope, MessageId, Payload, Push, Request, encode
+from kernel.realtime.messages import Envelope, MessageId, Payload, Push, Request
 from kernel.realtime.operations import Operation, authenticator, find_operation, operation
-from kernel.realtime.socket import Identity, Send, Socket, SocketError
+from kernel.realtime.outlets import EXTENSION, PlainOutlet, Send
+from kernel.realtime.socket import Identity, Socket, SocketError
 
 logger = logging.getLogger(__name__)
 
@@ -91,7 +92,8 @@ class Endpoint:
         if credential and credential[0] == "subprotocol":
             accept["subprotocol"] = "bearer"
         await send(accept)
-        socket = Socket(send, self.dialect, on_refresh=self.on_refresh)
+        outlet = scope.get("extensions", {}).get(EXTENSION) or PlainOutlet(send)
+        socket = Socket(outlet, self.dialect, on_refresh=self.on_refresh)
         await _Connection(self, scope, receive, socket, credential).run()
 
 
@@ -107,24 +109,21 @@ class _Connection:
     counted_at: float = 0.0
 
     async def run(self) -> None:
-        writing = asyncio.create_task(self.socket.write())
-        reading = asyncio.create_task(self._read())
         try:
-            await asyncio.wait({writing, reading}, return_when=asyncio.FIRST_COMPLETED)
-            if not writing.done() and self.socket.is_closing:
-                await asyncio.wait({writing}, timeout=5)
+            await self._read()
         except asyncio.CancelledError:
             # The server stops: say so, so that the client comes back with jitter and resumes.
-            await self.socket.send({"type": "websocket.close", "code": sockets.RESTARTING})
+            await self._send_away()
             raise
+        except Exception:  # a fault of ours ends this connection alone; its client may come back
+            logger.exception("a socket ended with an error")
+            await self._send_away()
         finally:
-            writing.cancel()
-            reading.cancel()
-            outcomes = await asyncio.gather(writing, reading, return_exceptions=True)
             await self.socket.forget()
-            for outcome in outcomes:
-                if isinstance(outcome, Exception):
-                    logger.error("a socket ended with an error", exc_info=outcome)
+
+    async def _send_away(self) -> None:
+        self.socket.close(sockets.RESTARTING)
+        await self.socket.outlet.finish()
 
     async def _read(self) -> None:
         if self.credential and not await self._admit(*self.credential):
@@ -198,7 +197,7 @@ class _Connection:
 
     def _pong(self, request_id: str | int | None) -> None:
         plain = parse_qs(self.scope.get("query_string", b"").decode("latin-1")).get("plain") == ["1"]
-        self.socket.offer_answer(self.socket.dialect.pong(request_id, plain))
+        self.socket.answer(self.socket.dialect.pong(request_id, plain))
 
     async def _carry_out(self, envelope: Envelope) -> None:
         if envelope.type == "ping":
@@ -216,7 +215,7 @@ class _Connection:
         answer = await found.handler(self.socket, request)
         if answer is not None:
             payload = {"status": "ok", "message": "", **answer}
-            self.socket.offer_answer(self.socket.dialect.answer(f"{found.name}.response", envelope.id, payload))
+            self.socket.answer(self.socket.dialect.answer(f"{found.name}.response", envelope.id, payload))
         if was_stranger and self.socket.identity:
             await self._welcome(self.socket.identity)
 
@@ -236,7 +235,7 @@ class _Connection:
         message = ErrorMessage(payload=ErrorPayload(**body), id=request_id)
         if isinstance(error, _Undecodable) or error.code == SocketError.code:
             self.mistakes += 1
-        self.socket.offer(encode(message))
+        self.socket.tell(message)
         if self.mistakes >= MOST_MISTAKES:
             self.socket.close(sockets.INVALID)
 

@@ -3,14 +3,35 @@
 import asyncio
 import hashlib
 import logging
+from collections import deque
 from collections.abc import Callable
 from typing import Any
 
 from channels.layers import InMemoryChannelLayer, get_channel_layer
 
+from kernel.realtime.frames import Message
+
 logger = logging.getLogger(__name__)
 
-Listener = Callable[[dict[str, Any]], None]
+# So many are served before the loop may turn to something else.
+SLICE = 512
+
+
+class Delivery:
+    """What was pushed to a topic, as its listeners get it: one object for all of them.
+
+    `message` is what to say, if anything; `body` has the rest: `newest_only`, `close`, `refresh`, `seq`.
+    """
+
+    __slots__ = ("body", "message", "topic")
+
+    def __init__(self, pushed: dict[str, Any]) -> None:
+        self.topic: str = pushed["topic"]
+        self.message = Message(pushed["text"]) if "text" in pushed else None
+        self.body = pushed
+
+
+Listener = Callable[[Delivery], None]
 
 
 def group_name(topic: str) -> str:
@@ -35,6 +56,8 @@ class Hub:
         self._channel: str | None = None
         self._reading: asyncio.Task[None] | None = None
         self._lock = asyncio.Lock()
+        self._waiting: deque[Delivery] = deque()
+        self._dispatching: asyncio.Task[None] | None = None
 
     def has_listeners(self, topic: str) -> bool:
         return topic in self._listeners
@@ -84,13 +107,34 @@ class Hub:
                 logger.exception("the channel layer failed; trying again")
                 await asyncio.sleep(1)
 
-    def dispatch(self, message: dict[str, Any]) -> None:
-        """Hand a message of the layer to the listeners of its topic."""
-        for listener in tuple(self._listeners.get(message["topic"], ())):
-            try:
-                listener(message)
-            except Exception:  # one listener's fault must not keep the message from the others
-                logger.exception("a listener failed on a message of %s", message["topic"])
+    def dispatch(self, pushed: dict[str, Any]) -> None:
+        """Hand a message to the listeners of its topic, in slices where they are many; messages keep their order."""
+        delivery = Delivery(pushed)
+        if self._dispatching is None and len(self._listeners.get(delivery.topic, ())) <= SLICE:
+            _hand(delivery, tuple(self._listeners.get(delivery.topic, ())))
+            return
+        self._waiting.append(delivery)
+        if self._dispatching is None:
+            self._dispatching = asyncio.get_running_loop().create_task(self._dispatch_slices())
+
+    async def _dispatch_slices(self) -> None:
+        try:
+            while self._waiting:
+                delivery = self._waiting.popleft()
+                listeners = tuple(self._listeners.get(delivery.topic, ()))
+                for start in range(0, len(listeners), SLICE):
+                    _hand(delivery, listeners[start : start + SLICE])
+                    await asyncio.sleep(0)
+        finally:
+            self._dispatching = None
+
+
+def _hand(delivery: Delivery, listeners: tuple[Listener, ...]) -> None:
+    for listener in listeners:
+        try:
+            listener(delivery)
+        except Exception:  # one listener's fault must not keep the message from the others
+            logger.exception("a listener failed on a message of %s", delivery.topic)
 
 
 _hubs: dict[asyncio.AbstractEventLoop, Hub] = {}

@@ -2,7 +2,6 @@
 
 import asyncio
 import logging
-from collections import deque
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from typing import Any
@@ -15,18 +14,19 @@ from kernel import clock
 from kernel.errors import DomainError
 from kernel.realtime import hub as hubs
 from kernel.realtime.dialects import Canonical
+from kernel.realtime.frames import Message, Text
 from kernel.realtime.messages import Push, encode
 from kernel.realtime.operations import stream_source
-from kernel.realtime.streams import Reader, Relays
+from kernel.realtime.outlets import Outlet
+from kernel.realtime.streams import Relays
 
 logger = logging.getLogger(__name__)
 
-Send = Callable[[dict[str, Any]], Awaitable[None]]
+Filter = Callable[[dict[str, Any]], bool]
 
 INVALID, UNAUTHENTICATED, NOT_YOURS, SILENT = 4400, 4401, 4403, 4408
-TOO_SLOW, RESTARTING, TOO_MUCH = 4008, 4012, 4429
+RESTARTING, TOO_MUCH = 4012, 4429
 
-QUEUE_MESSAGES, QUEUE_BYTES = 1_000, 1024 * 1024
 MOST_TOPICS = 500
 WARN_BEFORE_EXPIRY = 30.0
 
@@ -64,25 +64,38 @@ def relays() -> Relays:
     return _relays[loop]
 
 
-@dataclass(eq=False)
-class Socket:
-    """A connection that has been accepted. Handlers use `identity`, `listen`, `follow`, `offer` and `close`."""
+@dataclass(eq=False, slots=True)
+class _Place:
+    """A socket's place in a stream (see `streams.Reader`)."""
 
-    send: Send
+    socket: "Socket"
+    position: int
+    only: Filter | None
+    is_live: bool = False
+
+    def take(self, seq: int, message: Message) -> None:
+        if seq > self.position:
+            self.position = seq
+            if self.only is None or self.only(message.payload):
+                self.socket.say(message)
+
+    async def room(self) -> None:
+        await self.socket.outlet.room()
+
+
+@dataclass(eq=False, slots=True, weakref_slot=True)
+class Socket:
+    """A connection that has been accepted. Handlers use `user`, `listen`, `follow`, `tell` and `close`."""
+
+    outlet: Outlet
     dialect: Canonical
     identity: Identity | None = None
     on_refresh: Callable[["Socket"], Awaitable[None]] | None = None
-    streams: dict[str, Reader] = field(default_factory=dict)
+    streams: dict[str, _Place] = field(default_factory=dict)
     settings_of: dict[str, Any] = field(default_factory=dict)
     _topics: set[str] = field(default_factory=set)
-    _filters: dict[str, Callable[[dict[str, Any]], bool]] = field(default_factory=dict)
-    _queue: deque[tuple[str | None, str]] = field(default_factory=deque)
-    _newest: dict[str, str] = field(default_factory=dict)
-    _queued_bytes: int = 0
-    _ready: asyncio.Event = field(default_factory=asyncio.Event)
-    _written: asyncio.Event = field(default_factory=asyncio.Event)
-    _close_code: int | None = None
-    _timers: list[asyncio.TimerHandle] = field(default_factory=list)
+    _filters: dict[str, Filter] = field(default_factory=dict)
+    _timers: tuple[asyncio.TimerHandle, ...] = ()
     _chores: set["asyncio.Task[None]"] = field(default_factory=set)
 
     @property
@@ -94,7 +107,7 @@ class Socket:
 
     @property
     def is_closing(self) -> bool:
-        return self._close_code is not None
+        return self.outlet.close_code is not None
 
     async def sign_in(self, identity: Identity) -> None:
         """Bind the connection to `identity` until its credential ends; a later one prolongs it."""
@@ -110,19 +123,19 @@ class Socket:
     def _set_expiry(self, expires_at: float | None) -> None:
         for timer in self._timers:
             timer.cancel()
-        self._timers.clear()
+        self._timers = ()
         if expires_at is None:
             return
         loop, left = asyncio.get_running_loop(), expires_at - clock.now().timestamp()
         warning = AuthExpiring(
             payload=AuthExpiringPayload(expires_at=clock.isoformat(clock.from_epoch(int(expires_at))))
         )
-        self._timers = [
-            loop.call_later(max(0.0, left - WARN_BEFORE_EXPIRY), lambda: self.offer(encode(warning))),
-            loop.call_later(max(0.0, left), lambda: self.close(UNAUTHENTICATED)),
-        ]
+        self._timers = (
+            loop.call_later(max(0.0, left - WARN_BEFORE_EXPIRY), self.tell, warning),
+            loop.call_later(max(0.0, left), self.close, UNAUTHENTICATED),
+        )
 
-    async def listen(self, topic: str, only: Callable[[dict[str, Any]], bool] | None = None) -> None:
+    async def listen(self, topic: str, only: Filter | None = None) -> None:
         """Send each message pushed to `topic`, or those whose payload passes `only`; asking again changes that."""
         if topic not in self._topics:
             if len(self._topics) >= settings_limit():
@@ -139,105 +152,50 @@ class Socket:
         self._filters.pop(topic, None)
         await hubs.hub().leave(topic, self._on_push)
 
-    async def follow(self, stream: str, after: int, only: Callable[[dict[str, Any]], bool] | None = None) -> None:
+    async def follow(self, stream: str, after: int, only: Filter | None = None) -> None:
         """Send the rows of `stream` with `seq > after` and then the live ones, or those whose payload passes `only`.
 
         Returns when the past has been queued. Following again begins anew at `after`.
         """
         await self.unfollow(stream)
-        reader = self.streams[stream] = self._reader(after, only)
-        await relays().follow(stream, reader)
+        place = self.streams[stream] = _Place(self, after, only)
+        await relays().follow(stream, place)
 
-    async def replay(
-        self, stream: str, after: int, until: int, only: Callable[[dict[str, Any]], bool] | None = None
-    ) -> None:
+    async def replay(self, stream: str, after: int, until: int, only: Filter | None = None) -> None:
         """Send the rows of `stream` with `after < seq <= until` once."""
-        await relays().replay(stream, self._reader(after, only), until)
-
-    def _reader(self, after: int, only: Callable[[dict[str, Any]], bool] | None) -> Reader:
-        def send_wanted(text: str) -> None:
-            if only is None or only(msgspec.json.decode(text)["payload"]):
-                self.offer(text)
-
-        return Reader(send=send_wanted, position=after, room=self.room)
+        await relays().replay(stream, _Place(self, after, only), until)
 
     def position(self, stream: str) -> int | None:
         """The last `seq` of `stream` that was looked at for this connection; none where it does not follow."""
-        reader = self.streams.get(stream)
-        return reader.position if reader else None
-
-    async def room(self) -> None:
-        """Wait while the queue is more than half full: a long past must not overflow it."""
-        while self._close_code is None and self._is_half_full():
-            self._written.clear()
-            await self._written.wait()
-
-    def _is_half_full(self) -> bool:
-        return len(self._queue) > QUEUE_MESSAGES // 2 or self._queued_bytes > QUEUE_BYTES // 2
+        place = self.streams.get(stream)
+        return place.position if place else None
 
     async def unfollow(self, stream: str) -> None:
-        if reader := self.streams.pop(stream, None):
-            await relays().unfollow(stream, reader)
+        if place := self.streams.pop(stream, None):
+            await relays().unfollow(stream, place)
 
     def tell(self, message: Push) -> None:
         """Send `message` to this connection alone."""
-        self.offer(encode(message))
+        self.say(Message(encode(message)))
 
-    def offer(self, text: str, newest_only: str | None = None) -> None:
-        """Queue a canonical message; a reader that lets its queue fill up is closed with 4008."""
-        if shown := self.dialect.push(text):
-            self._enqueue(shown, newest_only)
+    def say(self, message: Message, newest_only: str | None = None) -> None:
+        """Queue a message; a reader that lets its queue fill up is closed with 4008."""
+        if text := message.in_dialect(self.dialect):
+            self.outlet.write(text, newest_only)
 
-    def offer_answer(self, shown: str | None) -> None:
+    def answer(self, shown: str | None) -> None:
         """Queue a text that is already in the connection's dialect."""
         if shown:
-            self._enqueue(shown, None)
-
-    def _enqueue(self, shown: str, newest_only: str | None) -> None:
-        if self._close_code is not None:
-            return
-        if newest_only is not None and newest_only in self._newest:
-            self._queued_bytes += len(shown) - len(self._newest[newest_only])
-            self._newest[newest_only] = shown
-            return
-        if newest_only is not None:
-            self._newest[newest_only] = shown
-        self._queue.append((newest_only, shown))
-        self._queued_bytes += len(shown)
-        if len(self._queue) > QUEUE_MESSAGES or self._queued_bytes > QUEUE_BYTES:
-            self.close(TOO_SLOW)
-        self._ready.set()
+            self.outlet.write(Text(shown))
 
     def close(self, code: int = 1000) -> None:
-        """Close once what is queued is written; a slow reader's queue is thrown away instead."""
-        if self._close_code is None:
-            self._close_code = code
-            if code == TOO_SLOW:
-                self._queue.clear()
-            self._ready.set()
-            self._written.set()
-
-    async def write(self) -> None:
-        """Write the queue until the connection closes: the one task that sends."""
-        while True:
-            await self._ready.wait()
-            self._ready.clear()
-            while self._queue:
-                key, shown = self._queue.popleft()
-                if key is not None:
-                    shown = self._newest.pop(key)
-                self._queued_bytes -= len(shown)
-                await self.send({"type": "websocket.send", "text": shown})
-                self._written.set()
-            if self._close_code is not None:
-                await self.send({"type": "websocket.close", "code": self._close_code})
-                return
+        """Close once what is queued is written."""
+        self.outlet.close(code)
 
     async def forget(self) -> None:
         """Leave every topic and stream; called once the connection is gone."""
-        self._close_code = self._close_code or 1000
+        self.outlet.drop()
         signed_in.discard(self)
-        self._written.set()
         self._set_expiry(None)
         for chore in self._chores:
             chore.cancel()
@@ -250,18 +208,18 @@ class Socket:
                 await hubs.hub().leave(topic, self._on_push)
         self._topics.clear()
 
-    def _on_push(self, message: dict[str, Any]) -> None:
-        wanted = self._filters.get(message["topic"])
-        if wanted is None or wanted(msgspec.json.decode(message["text"])["payload"]):
-            self.offer(message["text"], message.get("newest_only"))
+    def _on_push(self, delivery: hubs.Delivery) -> None:
+        wanted = self._filters.get(delivery.topic)
+        if delivery.message and (wanted is None or wanted(delivery.message.payload)):
+            self.say(delivery.message, delivery.body.get("newest_only"))
 
-    def _on_control(self, message: dict[str, Any]) -> None:
-        if code := message.get("close"):
+    def _on_control(self, delivery: hubs.Delivery) -> None:
+        if code := delivery.body.get("close"):
             self.close(code)
-        elif message.get("refresh") and self.on_refresh:
+        elif delivery.body.get("refresh") and self.on_refresh:
             self.begin(self.on_refresh(self))
-        elif "text" in message:
-            self.offer(message["text"], message.get("newest_only"))
+        elif delivery.message:
+            self.say(delivery.message, delivery.body.get("newest_only"))
 
     def begin(self, chore: Awaitable[None]) -> "asyncio.Task[None]":
         """Run `chore` beside the connection, and no longer than it lasts."""

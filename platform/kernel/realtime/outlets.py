@@ -1,0 +1,146 @@
+"""The way out of one connection: a bounded queue, which a server that knows frames writes to the wire itself."""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+from kernel.realtime.frames import Text
+
+Send = Callable[[dict[str, Any]], Awaitable[None]]
+
+TOO_SLOW = 4008
+# With what one write may leave in the transport, 256 KB are held for a connection at most.
+MOST_MESSAGES, MOST_BYTES, ONE_WRITE = 1_000, 192 * 1024, 64 * 1024
+
+# How long a connection that is to be closed may take to read what still waits.
+LINGER = 5.0
+
+# The key in a scope's `extensions` under which a server offers an outlet of its own.
+EXTENSION = "signalbox.outlet"
+
+
+class Outlet:
+    """What waits to be written: texts in order, and under a key only the newest of its kind.
+
+    A reader that lets more than `MOST_MESSAGES` or `MOST_BYTES` pile up is closed with 4008: it resumes later, and
+    meanwhile harms nobody. The writer never waits.
+    """
+
+    __slots__ = ("_bytes", "_newest", "_queue", "_roomy", "close_code")
+
+    def __init__(self) -> None:
+        self._queue: list[Text | str] = []
+        self._newest: dict[str, Text] | None = None
+        self._bytes = 0
+        self._roomy: asyncio.Event | None = None
+        self.close_code: int | None = None
+
+    def write(self, text: Text, newest_only: str | None = None) -> None:
+        """Send `text`, in its turn; under `newest_only` in the place of one that still waits there."""
+        if self.close_code is None:
+            self._put(text, newest_only)
+
+    def close(self, code: int) -> None:
+        """Close once what waits is written; what waits for a slow reader is thrown away instead."""
+        if self.close_code is None:
+            self.close_code = code
+            if code == TOO_SLOW:
+                self._forget()
+            self._make_room()
+            self._ready()
+
+    def drop(self) -> None:
+        """The connection is gone: nothing is written any more, and nobody waits for room."""
+        self.close_code = self.close_code or 1000
+        self._forget()
+        self._make_room()
+
+    async def finish(self) -> None:
+        """Let what waits go out before the application ends, where only the application sends it."""
+
+    async def room(self) -> None:
+        """Wait while the queue is more than half full: a long past must not overflow it."""
+        while self.close_code is None and (len(self._queue) > MOST_MESSAGES // 2 or self._bytes > MOST_BYTES // 2):
+            self._roomy = self._roomy or asyncio.Event()
+            self._roomy.clear()
+            await self._roomy.wait()
+
+    def _put(self, text: Text, newest_only: str | None) -> None:
+        size, was_empty = len(text.frame), not self._queue
+        if newest_only is None:
+            self._queue.append(text)
+        else:
+            if self._newest is None:
+                self._newest = {}
+            if waiting := self._newest.get(newest_only):
+                size -= len(waiting.frame)
+            else:
+                self._queue.append(newest_only)
+            self._newest[newest_only] = text
+        self._bytes += size
+        if len(self._queue) > MOST_MESSAGES or self._bytes > MOST_BYTES:
+            self.close(TOO_SLOW)
+        elif was_empty:
+            self._ready()
+
+    def _take(self, most: int) -> list[Text]:
+        """What waits longest, of `most` bytes or the one text that has more."""
+        taken, size = list[Text](), 0
+        for item in self._queue:
+            text = (self._newest or {})[item] if isinstance(item, str) else item
+            if taken and size + len(text.frame) > most:
+                break
+            taken.append(text)
+            size += len(text.frame)
+        for item in self._queue[: len(taken)]:
+            if self._newest and isinstance(item, str):
+                del self._newest[item]
+        del self._queue[: len(taken)]
+        self._bytes -= size
+        self._make_room()
+        return taken
+
+    def _forget(self) -> None:
+        self._queue.clear()
+        self._newest, self._bytes = None, 0
+
+    def _make_room(self) -> None:
+        if self._roomy:
+            self._roomy.set()
+
+    def _ready(self) -> None:
+        """The first text waits, or the connection is to be closed."""
+        raise NotImplementedError
+
+
+class PlainOutlet(Outlet):
+    """Under any ASGI server: one task that sends what waits, message by message."""
+
+    __slots__ = ("_awake", "_send", "_writing")
+
+    def __init__(self, send: Send) -> None:
+        super().__init__()
+        self._send = send
+        self._awake = asyncio.Event()
+        self._writing = asyncio.create_task(self._write())
+
+    def _ready(self) -> None:
+        self._awake.set()
+
+    def drop(self) -> None:
+        super().drop()
+        self._writing.cancel()
+
+    async def finish(self) -> None:
+        await asyncio.wait({self._writing}, timeout=LINGER)
+
+    async def _write(self) -> None:
+        while True:
+            await self._awake.wait()
+            self._awake.clear()
+            while self._queue:
+                for text in self._take(most=0):
+                    await self._send({"type": "websocket.send", "text": text.text})
+            if self.close_code is not None:
+                await self._send({"type": "websocket.close", "code": self.close_code})
+                return
