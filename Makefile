@@ -8,7 +8,7 @@ BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check -q
 
 .DEFAULT_GOAL := help
-.PHONY: help run dev install test test-browser check lint lint-check format migrations export-openapi export-permissions demo-reset bench lock clean
+.PHONY: help run dev install test test-browser test-clients chaos check lint lint-check format migrations export-openapi export-permissions demo-reset bench bench-sockets bench-check lock clean
 
 help: ## show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  %-16s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -39,10 +39,16 @@ demo-reset: $(VENV)/.installed ## let the replay of market history begin again (
 	@$(BIN)/python manage.py demo_reset
 
 test: $(VENV)/.installed-dev ## run the suite (with DATABASE_URL and REDIS_URL: on PostgreSQL and Redis)
-	@$(BIN)/python -m pytest -n 2 -m "not browser" $(ARGS)
+	@$(BIN)/python -m pytest -n 2 -m "not browser and not node and not chaos" $(ARGS)
 
 test-browser: $(VENV)/.installed-dev ## drive the web page in a real browser (needs Debian's package chromium)
 	@$(BIN)/python -m pytest -m browser $(ARGS)
+
+test-clients: $(VENV)/.installed-dev ## run the documented clients (needs Debian's packages nodejs and npm)
+	@$(BIN)/python -m pytest -m node $(ARGS)
+
+chaos: $(VENV)/.installed-dev ## let a thousand clients read while servers, PostgreSQL and Redis die
+	@$(BIN)/python -m pytest -m chaos $(ARGS)
 
 check: lint-check ## every check short of the tests: style, types, imports, migrations, API documents
 	@$(BIN)/mypy
@@ -72,8 +78,15 @@ export-openapi: $(VENV)/.installed-dev ## write docs/openapi.json and docs/async
 export-permissions: $(VENV)/.installed-dev ## write the matrix of docs/permissions.md anew
 	@UPDATE_DOCS=1 $(BIN)/python -m pytest tests/test_permissions.py
 
-bench: $(VENV)/.installed-dev ## measure the way from bar to socket
+bench: bench-sockets ## measure everything, beside the peers where there are any
 	@$(BIN)/python -m benchmarks.first_light
+
+bench-sockets: $(VENV)/.installed-dev ## measure sockets and REST beside the stack they replace
+	@$(BIN)/python -m benchmarks.sockets
+	@$(BIN)/python -m benchmarks.rest
+
+bench-check: $(VENV)/.installed-dev ## name every row of the last measurements that is under its floor
+	@$(BIN)/python -m benchmarks.check
 
 lock: ## resolve requirements anew into the lock files (needs uv)
 	uv pip compile --universal --python-version 3.11 --generate-hashes --no-header --no-annotate --no-emit-index-url requirements/run.in -o requirements.txt

@@ -23,6 +23,14 @@ class UserChanged(Event):
 
 
 @dataclass(frozen=True)
+class UserDeleted(Event):
+    """Somebody's account is gone, with everything that was in its tables."""
+
+    durable: ClassVar[bool] = True
+    user_id: int
+
+
+@dataclass(frozen=True)
 class SessionRevoked(Event):
     """One sign-in has ended before its time: signed out, its refresh token used twice, its owner shut out."""
 
@@ -42,10 +50,20 @@ class ApiKeyRevoked(Event):
 
 @dataclass(frozen=True)
 class KycReviewed(Event):
-    """An identity check was decided: `status` is `approved` or `rejected`, the latter for `reason`."""
+    """An identity check was decided: `status` is `approved` or `rejected`.
+
+    Why is read from the submission, where it can be erased: an event that failed is kept.
+    """
 
     durable: ClassVar[bool] = True
     user_id: int
     submission_id: int
     status: str
-    reason: str
+
+
+@dataclass(frozen=True)
+class KycErased(Event):
+    """Somebody had their identity checks erased, with every reason that was given."""
+
+    durable: ClassVar[bool] = True
+    user_id: int

@@ -5,9 +5,9 @@ from dataclasses import dataclass
 from django.conf import settings
 from django.core.mail import EmailMessage
 
-from accounts.models import Company, User
+from accounts.models import Company, KycSubmission, SubmissionStatus, User
 
-GREETING = "Hello {name},\n\n{text}\n\n-- \nSignalbox, {site}\n"
+LETTER = "{greeting},\n\n{text}\n\n-- \nSignalbox, {site}\n"
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,12 +18,13 @@ class Letter:
 
 def mail_is_configured() -> bool:
     """Whether this installation can send mail."""
-    return bool(settings.EMAIL_HOST)
+    return bool(settings.EMAIL_HOST or settings.EMAIL_PROVIDER)
 
 
-def send(letter: Letter, *, to: str, name: str) -> None:
+def send(letter: Letter, *, to: str, name: str = "") -> None:
     """Send `letter` now. Blocking: for jobs alone. Raises `OSError` or `SMTPException` where it is not accepted."""
-    text = GREETING.format(name=name, text=letter.text, site=settings.PUBLIC_BASE_URL)
+    greeting = f"Hello {name}" if name else "Hello"
+    text = LETTER.format(greeting=greeting, text=letter.text, site=settings.PUBLIC_BASE_URL)
     headers = {"Auto-Submitted": "auto-generated"}
     EmailMessage(letter.subject, text, to=[to], headers=headers).send()
 
@@ -62,4 +63,16 @@ def invitation(company: Company, token: str) -> Letter:
         "You are invited",
         f"You are invited to join {company.name}. Sign in with the account of this address, or register with it, and "
         f"follow this link within an hour:\n\n{link('invitation', token)}",
+    )
+
+
+def identity_reviewed(submission: KycSubmission) -> Letter:
+    """Says what was decided and why, and nothing of who it was decided on."""
+    if submission.status == SubmissionStatus.APPROVED:
+        return Letter(
+            "Your identity is confirmed", f"Your documents were approved. Go on at {settings.PUBLIC_BASE_URL}/"
+        )
+    return Letter(
+        "Your documents were not accepted",
+        f"The reviewer's reason:\n\n{submission.reason}\n\nYou can hand in new ones: {settings.PUBLIC_BASE_URL}/",
     )

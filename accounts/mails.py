@@ -3,8 +3,9 @@
 from typing import Any
 
 from accounts import services
-from accounts.models import Invitation, MailKind, User
+from accounts.models import Invitation, KycSubmission, MailKind, User
 from accounts.services.companies import MAIL_INVITATION_JOB
+from accounts.services.kyc_review import MAIL_REVIEW_JOB
 from accounts.services.links import MAIL_LINK_JOB
 from kernel.jobs import JobRun, job
 
@@ -24,3 +25,10 @@ def mail_invitation(run: JobRun, invitation_id: int) -> dict[str, Any]:
         return {"sent": False}
     services.mail_invitation(invitation=invitation)
     return {"sent": True}
+
+
+@job(MAIL_REVIEW_JOB)
+def mail_review(run: JobRun, submission_id: int) -> dict[str, Any]:
+    """Mail an applicant the decision, unless it was erased since."""
+    submission = KycSubmission.objects.select_related("user").filter(pk=submission_id).first()
+    return {"sent": submission is not None and services.mail_review(submission=submission)}

@@ -24,6 +24,7 @@ GRANTS: dict[str, dict[str, tuple[str, ...]]] = {
         "kernel.audithead": (),
         "formulas.deployment": ("change", "view"),
         "formulas.signal": LOOK,
+        "notifications.delivery": ("change", "view"),
     },
     Role.REVIEWER: {
         "accounts.user": LOOK,

@@ -10,6 +10,7 @@ READ = "read"
 SCOPES: dict[str, str] = {
     READ: "read over REST and sockets whatever its owner may read",
     "notifications:write": "send, answer, mark and delete notifications",
+    "channels:write": "where notifications go: channels and preferences",
     "formulas:write": "formulas, deployments, subscriptions and reviews",
     "portfolio:write": "positions and their synchronisation",
     "trade": "orders and broker connections",

@@ -2,6 +2,9 @@
 
 import hashlib
 import hmac
+import uuid
+from collections.abc import Collection, Iterable
+from contextlib import suppress
 from typing import Any
 
 from allauth.mfa.models import Authenticator
@@ -10,7 +13,7 @@ from django.db.models import Count, QuerySet
 
 from accounts.errors import InvalidToken
 from accounts.kyc.errors import KycRequired
-from accounts.models import ApiKey, Company, KycDocument, KycStatus, KycSubmission, Role, Session, User
+from accounts.models import ApiKey, Company, Invitation, KycDocument, KycStatus, KycSubmission, Role, Session, User
 from accounts.tokens import AccessToken, Claims, claims_of, password_mark, read_access_token
 
 FACTORS = (Authenticator.Type.TOTP, Authenticator.Type.WEBAUTHN)
@@ -20,10 +23,15 @@ LONGEST_KEY = 128
 
 def session_of(claims: Claims) -> Session:
     """The live session that `claims` name, with its user and company, in one query; else raises `InvalidToken`."""
-    session = (
-        Session.objects.select_related("user__company").filter(pk=claims.session_id, user_id=claims.user_id).first()
-    )
-    if session is None or not session.is_live or not session.user.is_active:
+    return _checked(claims, _sessions_of([claims]).get(claims.session_id))
+
+
+def _sessions_of(claims: Collection[Claims]) -> dict[uuid.UUID, Session]:
+    return Session.objects.select_related("user__company").in_bulk([one.session_id for one in claims])
+
+
+def _checked(claims: Claims, session: Session | None) -> Session:
+    if session is None or session.user_id != claims.user_id or not session.is_live or not session.user.is_active:
         raise InvalidToken
     if not hmac.compare_digest(claims.password_hash, password_mark(session.user.password)):
         raise InvalidToken
@@ -37,6 +45,23 @@ def authenticate_token(text: str | bytes) -> AccessToken:
     return token
 
 
+def authenticate_tokens(texts: Iterable[str]) -> dict[str, AccessToken]:
+    """The good access tokens among `texts`, each with its live `session`, in one query."""
+    tokens: dict[str, AccessToken] = {}
+    claims: dict[str, Claims] = {}
+    for text in texts:
+        with suppress(InvalidToken):
+            tokens[text] = read_access_token(text)
+            claims[text] = claims_of(tokens[text])
+    sessions = _sessions_of(claims.values())
+    for text, claim in claims.items():
+        try:
+            tokens[text].session = _checked(claim, sessions.get(claim.session_id))
+        except InvalidToken:
+            del tokens[text]
+    return {text: tokens[text] for text in claims if text in tokens}
+
+
 def administered_companies(user: User) -> QuerySet[Company]:
     """The companies whose members `user` may see and change: one's own as its administrator, all for an admin."""
     if not user.is_admin and user.role != Role.COMPANY_ADMIN:
@@ -44,6 +69,11 @@ def administered_companies(user: User) -> QuerySet[Company]:
     # Counted from the table as a whole: what one's own row leads to counts oneself alone.
     visible = Company.objects.visible_to(user).values("pk")
     return Company.objects.filter(pk__in=visible).annotate(member_count=Count("members"))
+
+
+def open_invitations(company: Company) -> QuerySet[Invitation]:
+    """The invitations to `company` that can still be accepted, the newest first."""
+    return Invitation.objects.filter(company=company).good().select_related("company")
 
 
 def open_sessions(user: User) -> QuerySet[Session]:

@@ -6,10 +6,20 @@ from accounts import selectors, services
 from accounts.errors import InvalidToken
 from accounts.models import ApiKey, Session, User
 from accounts.scopes import READ
+from accounts.tokens import AccessToken
 from kernel.realtime import Identity
 
 # What a socket's subscriptions were decided by.
 _PLACE = ("password", "role", "is_superuser", "company_id")
+
+
+def authenticate_sockets(credentials: Sequence[tuple[str, str]]) -> list[Identity | None]:
+    """The identity behind each (kind, credential); all access tokens cost one query. Blocking."""
+    tokens = selectors.authenticate_tokens({text for kind, text in credentials if kind == "bearer"})
+    return [
+        _admitted(_of_token(tokens.get(text))) if kind == "bearer" else authenticate_socket(kind, text)
+        for kind, text in credentials
+    ]
 
 
 def authenticate_socket(kind: str, credential: str) -> Identity | None:
@@ -19,17 +29,19 @@ def authenticate_socket(kind: str, credential: str) -> Identity | None:
     reads the database.
     """
     try:
-        identity = _identify(kind, credential)
+        return _admitted(_identify(kind, credential))
     except InvalidToken:
         return None
+
+
+def _admitted(identity: Identity | None) -> Identity | None:
     return None if identity is None or selectors.must_enrol(identity.user) else identity
 
 
 def _identify(kind: str, credential: str) -> Identity | None:
     match kind:
         case "bearer":
-            token = selectors.authenticate_token(credential)
-            return _of_session(token.session, token.expires_at)
+            return _of_token(selectors.authenticate_token(credential))
         case "ticket":
             return _of_session(*services.redeem_ticket(ticket=credential))
         case "api-key":
@@ -49,6 +61,10 @@ def still_good(identities: Sequence[Identity]) -> list[bool]:
 
 def _is_unchanged(before: User, now: User | None) -> bool:
     return now is not None and now.is_active and all(getattr(before, name) == getattr(now, name) for name in _PLACE)
+
+
+def _of_token(token: AccessToken | None) -> Identity | None:
+    return _of_session(token.session, token.expires_at) if token else None
 
 
 def _of_session(session: Session, expires_at: float) -> Identity:

@@ -12,6 +12,32 @@ TEXT, CLOSE, PING, PONG = 0x1, 0x8, 0x9, 0xA
 READ = 262_144
 
 
+def handshake(port: int, path: str, **headers: str) -> bytes:
+    """What a client says first; `headers` by name, `_` standing for `-`."""
+    key = base64.b64encode(os.urandom(16)).decode()
+    more = "".join(f"{name.replace('_', '-')}: {value}\r\n" for name, value in headers.items())
+    return (
+        f"GET {path} HTTP/1.1\r\nHost: 127.0.0.1:{port}\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
+        f"Sec-WebSocket-Key: {key}\r\nSec-WebSocket-Version: 13\r\n{more}\r\n"
+    ).encode()
+
+
+def shake_hands(port: int, path: str, **headers: str) -> tuple[socket.socket, bytes]:
+    """A WebSocket to the server on `port`, with what it said at once."""
+    one = socket.create_connection(("127.0.0.1", port), timeout=30)
+    one.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+    one.sendall(handshake(port, path, **headers))
+    answer = b""
+    while b"\r\n\r\n" not in answer:
+        if not (part := one.recv(READ)):
+            raise ConnectionError("the server hung up during the handshake")
+        answer += part
+    status, _, rest = answer.partition(b"\r\n\r\n")
+    if b" 101 " not in status.splitlines()[0]:
+        raise ConnectionError(status.splitlines()[0].decode())
+    return one, rest
+
+
 @dataclass(slots=True)
 class Arrival:
     """One text frame: when it was read (epoch seconds), on which socket, and what it says."""
@@ -35,22 +61,7 @@ class Listeners:
 
     def open(self, path: str) -> int:
         """Connect and shake hands; the socket's number."""
-        one = socket.create_connection(("127.0.0.1", self.port), timeout=30)
-        one.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        key = base64.b64encode(os.urandom(16)).decode()
-        head = (
-            f"GET {path} HTTP/1.1\r\nHost: 127.0.0.1:{self.port}\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
-            f"Sec-WebSocket-Key: {key}\r\nSec-WebSocket-Version: 13\r\n\r\n"
-        )
-        one.sendall(head.encode())
-        answer = b""
-        while b"\r\n\r\n" not in answer:
-            if not (part := one.recv(READ)):
-                raise ConnectionError("the server hung up during the handshake")
-            answer += part
-        status, _, rest = answer.partition(b"\r\n\r\n")
-        if b" 101 " not in status.splitlines()[0]:
-            raise ConnectionError(status.splitlines()[0].decode())
+        one, rest = shake_hands(self.port, path)
         one.setblocking(False)
         number = len(self._sockets)
         self._sockets[one.fileno()], self._numbers[one.fileno()], self._rests[one.fileno()] = one, number, rest

@@ -4,10 +4,13 @@ import json
 import os
 import platform
 import statistics
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import TypeVar
+
+T = TypeVar("T")
 
 RESULTS = Path(__file__).resolve().parents[1] / "var" / "bench" / "results.json"
 
@@ -16,7 +19,8 @@ RESULTS = Path(__file__).resolve().parents[1] / "var" / "bench" / "results.json"
 class Row:
     """One figure: the median of its rounds, their extremes, and what it is to reach.
 
-    `floor` and `goal` are upper limits of `ours` where there is no peer, and lower limits of `ratio` where there is.
+    `floor` and `goal` are limits of `ours` where there is no peer, and of `ratio` where there is: upper ones where
+    `less` is better.
     """
 
     row: str
@@ -29,16 +33,51 @@ class Row:
     peer: str | None = None
     theirs: float | None = None
     ratio: float | None = None
+    less: bool = True
 
     @property
     def is_reached(self) -> bool:
-        return self.ours <= self.floor if self.ratio is None else self.ratio >= self.floor
+        figure = self.ours if self.ratio is None else self.ratio
+        return figure <= self.floor if self.less else figure >= self.floor
 
 
 def measured(row: str, values: Sequence[float], unit: str, *, floor: float, goal: float) -> Row:
     """The row of a figure without a peer from its `values`, one for each round."""
     spread = (round(min(values), 3), round(max(values), 3))
     return Row(row, round(statistics.median(values), 3), unit, floor, goal, len(values), spread)
+
+
+def compared(
+    row: str,
+    ours: Sequence[T],
+    theirs: Sequence[T],
+    unit: str,
+    figure: Callable[[T], float],
+    floor: float,
+    goal: float,
+    *,
+    less: bool = False,
+    peer: str = "FastAPI + uvicorn",
+) -> Row:
+    """The row of a figure beside the peer's, medians of their rounds.
+
+    `floor` and `goal` are those of the ratio ours / theirs: least ones, or with `less` greatest ones.
+    """
+    values, others = [figure(one) for one in ours], [figure(one) for one in theirs]
+    own, other = statistics.median(values), statistics.median(others)
+    return Row(
+        row,
+        round(own, 3),
+        unit,
+        round(floor, 3),
+        round(goal, 3),
+        len(values),
+        (round(min(values), 3), round(max(values), 3)),
+        peer,
+        round(other, 3),
+        round(own / other, 3) if other else 0.0,
+        less,
+    )
 
 
 def percentile(values: Sequence[float], share: float) -> float:
@@ -66,12 +105,13 @@ def _lines(path: str) -> list[str]:
 
 def show(rows: Sequence[Row], notes: Sequence[str]) -> None:
     """Print the table and what it leaves out."""
-    table = [("row", "ours", "unit", "spread", "rounds", "floor", "goal", "")]
+    table = [("row", "ours", "theirs", "unit", "ratio", "spread", "rounds", "floor", "goal", "")]
     for row in rows:
         spread = f"{row.spread[0]:g}-{row.spread[1]:g}"
         verdict = "reached" if row.is_reached else "BELOW THE FLOOR"
-        figures = (f"{row.ours:g}", row.unit, spread, str(row.rounds), f"{row.floor:g}", f"{row.goal:g}", verdict)
-        table.append((row.row, *figures))
+        beside = ("", "") if row.ratio is None else (f"{row.theirs:g}", f"{row.ratio:g}")
+        limits = (f"{'≤' if row.less else '≥'} {row.floor:g}", f"{row.goal:g}", verdict)
+        table.append((row.row, f"{row.ours:g}", beside[0], row.unit, beside[1], spread, str(row.rounds), *limits))
     widths = [max(map(len, column)) for column in zip(*table, strict=True)]
     for line in table:
         print("  ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True)).rstrip())

@@ -1,33 +1,40 @@
-"""Reading formulas: the marketplace's figures, who may read code, who follows what."""
+"""Reading formulas: their figures, who may read code, who follows what."""
 
+from collections.abc import Iterator
 from typing import Any
 
 from django.db.models import Avg, Count, IntegerField, OuterRef, Prefetch, QuerySet, Subquery
 from django.db.models.functions import Coalesce
 
+from datafeed.marks import Mark
 from formulas import engine
 from formulas.errors import FormulaNotFound
-from formulas.models import Deployment, Formula, Review, Signal, Subscription
+from formulas.models import Deployment, Formula, Review, Side, Signal, Subscription
 from kernel.permissions import ADMIN, Person, has_role
 
+# What is counted for each formula shown, and by what a list may be ordered.
+FIGURES = ("total_subscribers", "total_reviews", "average_rating")
+MOST_MARKS = 2_000
 
-def marketplace(user: Person) -> QuerySet[Formula]:
-    """The formulas `user` may see, with author, code, tags, `total_subscribers`, ratings and their own subscription."""
+
+def with_figures(formulas: QuerySet[Formula]) -> QuerySet[Formula]:
+    """Each formula with its `FIGURES`."""
+    ratings = Review.objects.filter(formula=OuterRef("pk")).order_by().values("formula")
+    return formulas.annotate(
+        total_subscribers=_count(Subscription.objects.filter(is_active=True)),
+        total_reviews=_count(Review.objects.all()),
+        average_rating=Subquery(ratings.annotate(mean=Avg("rating")).values("mean")),
+    )
+
+
+def as_shown(user: Person, formulas: QuerySet[Formula]) -> QuerySet[Formula]:
+    """Each formula with its figures, author, code, `tag_list`, and the subscription of `user` to it."""
     mine = Subscription.objects.visible_to(user).filter(is_active=True)
     return (
-        Formula.objects.visible_to(user)
+        with_figures(formulas)
         .select_related("author", "version")
-        .prefetch_related("tags", Prefetch("subscriptions", queryset=mine, to_attr="own_subscriptions"))
-        .annotate(
-            total_subscribers=_count(Subscription.objects.filter(is_active=True)),
-            total_reviews=_count(Review.objects.all()),
-            average_rating=Subquery(
-                Review.objects.filter(formula=OuterRef("pk"))
-                .order_by()
-                .values("formula")
-                .annotate(mean=Avg("rating"))
-                .values("mean")
-            ),
+        .prefetch_related(
+            Prefetch("tags", to_attr="tag_list"), Prefetch("subscriptions", queryset=mine, to_attr="own_subscriptions")
         )
     )
 
@@ -92,3 +99,22 @@ def signals_of(user: Person) -> QuerySet[Signal]:
 
 def deployments_of(user: Person) -> QuerySet[Deployment]:
     return Deployment.objects.visible_to(user).select_related("formula", "version", "instrument")
+
+
+def marks_of(user: Person, instrument_id: int, since: int, until: int) -> Iterator[Mark]:
+    """The signals `user` may see on bars of an instrument that closed from `since` to before `until`, newest first."""
+    if not user.is_authenticated:
+        return
+    found = signals_of(user).filter(instrument_id=instrument_id, closed_at__gte=since, closed_at__lt=until)
+    for signal in found.order_by("-closed_at", "-pk")[:MOST_MARKS]:
+        is_buy = signal.side == Side.BUY
+        text = f"{signal.formula.name}: {signal.action} at {signal.price.normalize():f} ({signal.resolution})"
+        yield Mark(
+            id=f"signal-{signal.pk}",
+            resolution=signal.resolution,
+            opened_at=signal.bar_time,
+            closed_at=signal.closed_at,
+            color="green" if is_buy else "red",
+            label="B" if is_buy else "S",
+            text=text,
+        )

@@ -35,7 +35,7 @@ from formulas.models import (
 )
 from formulas.selectors import parameter_body, problem_body
 from kernel.errors import Invalid
-from kernel.events import publish
+from kernel.events import publish, publish_many
 
 WARM_BARS = 5_000
 PUBLISHING = "publish"  # as KYC_REQUIRED_FOR calls it
@@ -219,15 +219,19 @@ def record_evaluations(*, evaluated: Sequence[Evaluated]) -> list[Signal]:
 
     A decision that has a signal already (another process was faster) gives no second one.
     """
-    signals = []
+    signals: list[Signal] = []
+    raised: list[SignalRaised] = []
+    alerts: list[AlertRaised] = []
     for one in evaluated:
         for decision, closed_at in one.decisions:
             if decision.side is None:
-                _raise_alert(one.deployment, decision)
+                alerts.append(_alert_of(one.deployment, decision))
             elif signal := _raise_signal(one.deployment, decision, closed_at):
                 signals.append(signal)
+                raised.append(_event_of(one.deployment, decision, signal))
     for through in {one.through for one in evaluated}:
         _remember([one.deployment for one in evaluated if one.through == through], through)
+    publish_many([*raised, *alerts])
     return signals
 
 
@@ -256,40 +260,37 @@ def _raise_signal(deployment: Deployment, decision: engine.Decision, closed_at: 
             "reason": list(decision.why),
         },
     )
-    if not is_new:
-        return None
-    publish(
-        SignalRaised(
-            signal_id=signal.pk,
-            deployment_id=deployment.pk,
-            formula_id=deployment.formula_id,
-            formula_name=deployment.formula.name,
-            instrument_id=deployment.instrument_id,
-            symbol=deployment.instrument.symbol,
-            resolution=deployment.resolution,
-            side=signal.side,
-            price=signal.price,
-            bar_time=signal.bar_time,
-            closed_at=signal.closed_at,
-            reason=_public_reason(deployment, decision),
-        )
+    return signal if is_new else None
+
+
+def _event_of(deployment: Deployment, decision: engine.Decision, signal: Signal) -> SignalRaised:
+    return SignalRaised(
+        signal_id=signal.pk,
+        deployment_id=deployment.pk,
+        formula_id=deployment.formula_id,
+        formula_name=deployment.formula.name,
+        instrument_id=deployment.instrument_id,
+        symbol=deployment.instrument.symbol,
+        resolution=deployment.resolution,
+        side=signal.side,
+        price=signal.price,
+        bar_time=signal.bar_time,
+        closed_at=signal.closed_at,
+        reason=_public_reason(deployment, decision),
     )
-    return signal
 
 
-def _raise_alert(deployment: Deployment, decision: engine.Decision) -> None:
-    publish(
-        AlertRaised(
-            deployment_id=deployment.pk,
-            formula_id=deployment.formula_id,
-            formula_name=deployment.formula.name,
-            symbol=deployment.instrument.symbol,
-            resolution=deployment.resolution,
-            number=decision.number or 0.0,
-            price=Decimal(repr(decision.price)),
-            bar_time=decision.time,
-            reason=_public_reason(deployment, decision),
-        )
+def _alert_of(deployment: Deployment, decision: engine.Decision) -> AlertRaised:
+    return AlertRaised(
+        deployment_id=deployment.pk,
+        formula_id=deployment.formula_id,
+        formula_name=deployment.formula.name,
+        symbol=deployment.instrument.symbol,
+        resolution=deployment.resolution,
+        number=decision.number or 0.0,
+        price=Decimal(repr(decision.price)),
+        bar_time=decision.time,
+        reason=_public_reason(deployment, decision),
     )
 
 

@@ -5,12 +5,16 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
-from kernel.background import on_thread
+from kernel.background import Together, on_thread
+from kernel.errors import Invalid
 from kernel.realtime import Socket, operation
 from notifications import services
+from notifications.channels import SOCKET
+from notifications.delivery import rules_of_people
 from notifications.errors import StreamForbidden
 from notifications.messages import (
     Heads,
+    NotificationsAck,
     NotificationsLive,
     NotificationsRead,
     NotificationsSubscribe,
@@ -21,19 +25,25 @@ from notifications.messages import (
     StreamsPayload,
 )
 from notifications.models import PRIORITY_RANKS
-from notifications.selectors import Addressed, streams_of
+from notifications.rules import Rules
+from notifications.selectors import EVERYBODY, Addressed, streams_of_people
 
 RESUME_WINDOW = 5_000
 HEADS_EVERY = 20.0
+
+_streams = Together(streams_of_people)
+_rules = Together(rules_of_people)
 
 Filter = Callable[[dict[str, Any]], bool]
 
 
 @dataclass
 class Inbox:
-    """What one connection follows. `following` has, for each stream, where its open membership begins."""
+    """What one connection follows. `following` has, for each stream, where its open membership begins; `asked` is the
+    client's own filter, and `only` that together with what the person has muted."""
 
     socket: Socket
+    asked: Filter | None = None
     only: Filter | None = None
     tells_positions: bool = False
     following: dict[str, int] = field(default_factory=dict)
@@ -50,7 +60,8 @@ class Inbox:
         addressed = await self._addressed()
         if unknown := sorted(set(positions) - set(addressed)):
             raise StreamForbidden(errors={"streams": [f"{name[:100]} is not addressed to you" for name in unknown]})
-        self.only = only
+        self.asked = only
+        await self._apply_preferences()
         starts = {name: self._start_of(name, stream, positions) for name, stream in addressed.items()}
         if lost := sorted(name for name, start in starts.items() if start is None):
             self.socket.tell(Reset(payload=ResetPayload(streams=lost)))
@@ -58,10 +69,18 @@ class Inbox:
             start = starts[name]
             await self._catch_up(name, stream, stream.head if start is None else start)
 
+    async def _apply_preferences(self) -> None:
+        self.only = _unmuted(await _rules.ask(self.socket.user.pk), self.asked)
+        self.socket.filter_streams(self.only)
+
     async def _addressed(self) -> dict[str, Addressed]:
         user_id = self.socket.user.pk
-        await on_thread(services.ensure_memberships, user_id=user_id)
-        return await on_thread(streams_of, user_id)
+        addressed = await _streams.ask(user_id)
+        if EVERYBODY not in addressed or addressed[EVERYBODY].opened_after is None:
+            # An account that was made without a word, such as one from the command line.
+            await on_thread(services.sync_memberships, user_id=user_id)
+            addressed = await _streams.ask(user_id)
+        return addressed
 
     def _start_of(self, name: str, stream: Addressed, positions: dict[str, Position]) -> int | None:
         """After which `seq` to begin; none where the position cannot be resumed.
@@ -81,7 +100,8 @@ class Inbox:
             return None
         else:
             start = position.seq
-        return start if stream.missed(start) <= RESUME_WINDOW else None
+        is_kept = not stream.is_forgotten(start) and stream.missed(start) <= RESUME_WINDOW
+        return start if is_kept else None
 
     async def _catch_up(self, name: str, stream: Addressed, position: int) -> None:
         """Send what is addressed to the person after `position`, and follow the stream where they are still in it."""
@@ -97,7 +117,9 @@ class Inbox:
                 await self.socket.replay(name, start, until, self.only)
 
     async def refresh(self) -> None:
-        """Follow the streams joined since, from where they were joined, and finish those that were left."""
+        """Follow the streams joined since, from where they were joined, finish those that were left, and mute what has
+        been muted since."""
+        await self._apply_preferences()
         addressed = await self._addressed()
         moved = [name for name, stream in addressed.items() if stream.opened_after != self.following.get(name)]
         for name in moved:
@@ -155,6 +177,13 @@ async def subscribe_to_notifications(socket: Socket, request: NotificationsSubsc
     return {"streams": sorted(positions.streams)}
 
 
+def _unmuted(rules: Rules, only: Filter | None) -> Filter | None:
+    """`only`, without the types that the person does not want on sockets."""
+    if rules.muted(SOCKET) == (False, set()):
+        return only
+    return lambda payload: not rules.mutes(SOCKET, payload["type"]) and (only is None or only(payload))
+
+
 def _filter_of(request: NotificationsSubscribe) -> Filter | None:
     """The filters of `request` as one question; a stream's positions move on past what they leave out."""
     if request.topics is None and request.types is None and request.min_priority is None:
@@ -187,6 +216,20 @@ async def read_notifications(socket: Socket, request: NotificationsRead) -> dict
     """Mark notifications read; those that are not one's own, or read already, are not counted."""
     count = await on_thread(services.mark_read, user=socket.user, notification_ids=request.ids)
     return {"marked": count}
+
+
+@operation("notifications.ack", NotificationsAck, scope="notifications:write")
+async def acknowledge_notifications(socket: Socket, request: NotificationsAck) -> dict[str, Any]:
+    """Say what has arrived: everything of a stream up to a position, or single notifications."""
+    if request.ids is not None:
+        ids = request.ids
+        return {
+            "acknowledged": await on_thread(services.acknowledge_notifications, user=socket.user, notification_ids=ids)
+        }
+    if request.stream is None or request.seq is None:
+        raise Invalid.field("ids", "Name a stream and a seq, or ids.")
+    user, stream, seq = socket.user, request.stream, request.seq
+    return {"acknowledged": int(await on_thread(services.acknowledge, user=user, stream_name=stream, seq=seq))}
 
 
 async def subscribe_inbox(socket: Socket) -> None:

@@ -7,8 +7,10 @@ from kernel.events import Event
 
 @dataclass(frozen=True)
 class NotificationCreated(Event):
-    """A notification is in the log. Not durable: its row says itself whether it has been pushed."""
+    """A notification is in the log; `text` is its canonical message. Not durable: its row says itself whether it has
+    been pushed."""
 
     notification_id: str
     stream: str
     seq: int
+    text: str

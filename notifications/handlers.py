@@ -1,11 +1,16 @@
 """What notifications do when something happens below them."""
 
+from collections import Counter
+from collections.abc import Sequence
 from decimal import Decimal
 from typing import Any
 
-from accounts.events import KycReviewed, UserChanged, UserRegistered
+from django.conf import settings
+
+from accounts.events import KycErased, KycReviewed, UserChanged, UserDeleted, UserRegistered
 from formulas.events import AlertRaised, SignalRaised, SubscriptionChanged
 from kernel import clock
+from kernel.events import together
 from kernel.realtime import wake_stream
 from notifications import services
 from notifications.events import NotificationCreated
@@ -15,12 +20,18 @@ from notifications.selectors import stream_of_formula
 LONGEST_TITLE = 200
 
 
-def notify_subscribers(event: SignalRaised) -> None:
-    """Tell a formula's subscribers of its signal: one row, once for each signal however often this runs."""
+@together
+def notify_subscribers(events: Sequence[SignalRaised]) -> None:
+    """Tell formulas' subscribers of their signals: one row, once for each signal however often this runs."""
+    services.create_notifications(new=[_of_signal(event) for event in events])
+
+
+def _of_signal(event: SignalRaised) -> services.NewNotification:
     title = f"{event.side.upper()} {event.symbol} at {_plain(event.price)}"
-    services.create_notification(
+    return services.NewNotification(
         stream_name=stream_of_formula(event.formula_id),
         dedup_key=f"signal:{event.signal_id}",
+        most_a_minute=settings.FORMULA_NOTIFICATIONS_PER_MINUTE,
         type="trade_signal",
         priority=Priority.HIGH,
         title=title[:LONGEST_TITLE],
@@ -41,13 +52,19 @@ def notify_subscribers(event: SignalRaised) -> None:
     )
 
 
-def notify_of_alert(event: AlertRaised) -> None:
-    """Tell a formula's subscribers of its alert: one row, once for each bar and number."""
+@together
+def notify_of_alert(events: Sequence[AlertRaised]) -> None:
+    """Tell formulas' subscribers of their alerts: one row, once for each bar and number."""
+    services.create_notifications(new=[_of_alert(event) for event in events])
+
+
+def _of_alert(event: AlertRaised) -> services.NewNotification:
     title = f"Alert {event.number:g} on {event.symbol} at {_plain(event.price)}"
     text = f"{event.formula_name} gave alert {event.number:g} on {event.symbol} ({event.resolution})"
-    services.create_notification(
+    return services.NewNotification(
         stream_name=stream_of_formula(event.formula_id),
         dedup_key=f"alert:{event.deployment_id}:{event.bar_time}:{event.number:g}",
+        most_a_minute=settings.FORMULA_NOTIFICATIONS_PER_MINUTE,
         type="price_alert",
         title=title[:LONGEST_TITLE],
         message=_with_reason(text, event.reason),
@@ -89,21 +106,13 @@ def _plain(price: Decimal) -> str:
 
 
 def tell_of_review(event: KycReviewed) -> None:
-    """Tell an applicant what was decided on their identity check, and why: once for each decision."""
-    if event.status == "approved":
-        title, message = "Your identity is confirmed", "Your documents were approved."
-    else:
-        title, message = "Your documents were not accepted", f"{event.reason.rstrip('.')}. You can hand in new ones."
-    services.notify_user(
-        user_id=event.user_id,
-        dedup_key=f"kyc:{event.submission_id}:{event.status}",
-        type="kyc",
-        priority=Priority.HIGH,
-        title=title,
-        message=message,
-        source="kyc",
-        data={"status": event.status, "reason": event.reason},
-    )
+    """Tell an applicant what was decided on their identity check, and why."""
+    services.notify_of_review(user_id=event.user_id, submission_id=event.submission_id, status=event.status)
+
+
+def redact_erased_reviews(event: KycErased) -> None:
+    """Forget in somebody's inbox what they had erased."""
+    services.redact_reviews(user_id=event.user_id)
 
 
 def follow_subscription(event: SubscriptionChanged) -> None:
@@ -121,7 +130,16 @@ def move_streams(event: UserChanged) -> None:
     services.sync_memberships(user_id=event.user_id)
 
 
-def push_to_sockets(event: NotificationCreated) -> None:
-    """Wake those who follow the stream; they read the row themselves."""
-    wake_stream(event.stream)
-    services.mark_published(notification_ids=[event.notification_id])
+def forget_deleted_person(event: UserDeleted) -> None:
+    """Delete what was told to somebody alone, now that they are gone."""
+    services.forget_person(user_id=event.user_id)
+
+
+@together
+def push_to_sockets(events: Sequence[NotificationCreated]) -> None:
+    """Wake those who follow the streams: a lone row is brought along, several they read themselves."""
+    last = {event.stream: event for event in events}
+    count = Counter(event.stream for event in events)
+    for stream, event in last.items():
+        wake_stream(stream, event.seq, event.text if count[stream] == 1 else None)
+    services.mark_published_soon(notification_ids=[event.notification_id for event in events])

@@ -40,9 +40,11 @@ class NotificationPayload(Payload, frozen=True, kw_only=True):
 
 
 class NotificationMessage(Push, frozen=True, kw_only=True, tag="notification"):
-    """A notification; its text is the same for all its recipients."""
+    """A notification; its text is the same for all its recipients. `posted` is the payload of a broadcast as its
+    sender posted it."""
 
     payload: NotificationPayload
+    posted: dict[str, Any] | None = None
 
 
 class Position(Payload, frozen=True, kw_only=True):
@@ -99,3 +101,11 @@ class NotificationsRead(Request, frozen=True, kw_only=True):
     """Mark notifications read."""
 
     ids: Annotated[list[uuid.UUID], Meta(min_length=1, max_length=100)]
+
+
+class NotificationsAck(Request, frozen=True, kw_only=True):
+    """Notifications have arrived: all of `stream` up to `seq`, or those with these `ids`."""
+
+    stream: Annotated[str, Meta(max_length=200)] | None = None
+    seq: Annotated[int, Meta(ge=0, le=BIGGEST_SEQ)] | None = None
+    ids: Annotated[list[uuid.UUID], Meta(min_length=1, max_length=100)] | None = None

@@ -1,14 +1,17 @@
 """Work on notifications that no request waits for."""
 
+import asyncio
 from datetime import timedelta
 
 from kernel import clock
+from kernel.background import on_thread
 from kernel.realtime import wake_stream
 from notifications.models import Notification
-from notifications.services import mark_published
+from notifications.services import has_waiting, mark_published, mark_waiting_published
 
 OVERDUE = timedelta(seconds=1)
 MOST_AT_ONCE = 500
+MARK_EVERY = 0.2  # seconds: well before the sweep would take them for left behind
 
 
 def sweep_unpublished() -> int:
@@ -19,3 +22,11 @@ def sweep_unpublished() -> int:
         wake_stream(stream)
     mark_published(notification_ids=[pk for pk, _ in rows])
     return len(rows)
+
+
+async def keep_marking_published() -> None:
+    """Mark what this process has pushed, many rows in one statement."""
+    while True:
+        await asyncio.sleep(MARK_EVERY)
+        if has_waiting():
+            await on_thread(mark_waiting_published)

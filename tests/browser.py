@@ -2,7 +2,8 @@
 
 import os
 import shutil
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 from urllib.parse import quote, urlsplit
@@ -24,6 +25,17 @@ QUIET = (
 WITHIN = 15_000  # milliseconds that a page may take to show what is expected of it
 DESK = {"width": 1280, "height": 800}
 PHONE = {"width": 360, "height": 740}
+NARROW = {"width": 390, "height": 844}
+TOO_WIDE = "document.documentElement.scrollWidth > innerWidth"
+# A device that keeps passkeys and has checked that it is its owner.
+AUTHENTICATOR = {
+    "protocol": "ctap2",
+    "transport": "internal",
+    "hasResidentKey": True,
+    "hasUserVerification": True,
+    "isUserVerified": True,
+    "automaticPresenceSimulation": True,
+}
 
 
 def chromium() -> str:
@@ -91,3 +103,18 @@ class Visitor:
         self.page.fill("#login", login)
         self.page.fill("#password", password)
         self.page.click("#sign-in [type=submit]")
+
+
+def wait_until(page: Page, holds: Callable[[], bool], otherwise: str) -> None:
+    """Ask from here: the page's own policy forbids the waiting that the library would do inside it."""
+    deadline = time.monotonic() + WITHIN / 1000
+    while not holds():
+        assert time.monotonic() < deadline, otherwise
+        page.wait_for_timeout(50)
+
+
+def with_passkeys(page: Page) -> None:
+    """Give the page's browser a device for passkeys, as its own tools for developers do."""
+    line = page.context.new_cdp_session(page)
+    line.send("WebAuthn.enable")
+    line.send("WebAuthn.addVirtualAuthenticator", {"options": AUTHENTICATOR})

@@ -2,11 +2,13 @@
 
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
+from pathlib import Path
 from typing import Any
 
 import pytest
 from django.db import transaction
 
+from tests.clients.running import build_typescript
 from tests.server import LiveServer
 from tests.world import World
 
@@ -18,6 +20,12 @@ def live(tmp_path_factory: Any) -> Iterator[LiveServer]:
         yield server.start()
     finally:
         server.close()
+
+
+@pytest.fixture(scope="session")
+def typescript(tmp_path_factory: Any) -> Path:
+    """The folder in which the TypeScript client is built, beside the `ws` that an older Node needs."""
+    return build_typescript(tmp_path_factory.mktemp("typescript"))
 
 
 @pytest.fixture

@@ -7,6 +7,7 @@ import socket
 import subprocess
 import sys
 import time
+from copy import copy
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -18,6 +19,8 @@ from django.conf import settings
 ROOT = Path(__file__).resolve().parents[1]
 PASSWORD = "correct horse battery"
 START_WITHIN = 60.0
+# Replays are faster than markets, and tests than people.
+UNHURRIED = ("CALLS", "WRITES", "PUBLIC_CALLS", "SIGN_IN_CALLS", "FORMULA_NOTIFICATIONS")
 
 
 def free_port() -> int:
@@ -42,12 +45,12 @@ class LiveServer:
             "PORT": str(self.port),
             "REPLAY_INTERVAL": "0.2",
             "DEMO_PASSWORD": PASSWORD,
-            **{f"{what}_PER_MINUTE": "1000000" for what in ("CALLS", "WRITES", "PUBLIC_CALLS", "SIGN_IN_CALLS")},
+            **{f"{what}_PER_MINUTE": "1000000" for what in UNHURRIED},
             **environment,
         }
-        if settings.ENV.redis_url:
+        if settings.ENV.redis_url and "REDIS_URL" not in environment:
             self.environment |= {"REDIS_URL": settings.ENV.redis_url, "REDIS_NAMESPACE": f"live-{self.port}"}
-        if settings.ENV.database_url:
+        if settings.ENV.database_url and "DATABASE_URL" not in environment:
             self._database = f"signalbox_live_{self.port}"
             self._in_postgres(f'CREATE DATABASE "{self._database}"')
             address = urlsplit(settings.ENV.database_url)
@@ -59,6 +62,15 @@ class LiveServer:
         self.launch()
         self.wait_until_ready()
         return self
+
+    def beside(self) -> "LiveServer":
+        """Another process on the same data, which stay this one's to delete."""
+        other = copy(self)
+        other.port, other.process, other._database = free_port(), None, ""
+        other.site, other.sockets = f"http://127.0.0.1:{other.port}", f"ws://127.0.0.1:{other.port}"
+        other.log = self.log.with_name(f"server-{other.port}.log")
+        other.environment = {**self.environment, "PORT": str(other.port)}
+        return other
 
     def launch(self) -> None:
         with self.log.open("ab") as log:

@@ -67,7 +67,7 @@ def operations() -> tuple[Operation, ...]:
 
 def reads() -> tuple[Operation, ...]:
     """What is answered as JSON by the tables alone; the content of a file is not among it."""
-    files = {"GET /auth/kyc/documents/{document_id}"}
+    files = {"GET /auth/kyc/documents/{document_id}", "GET /notifications/export"}
     return tuple(one for one in operations() if one.method == "GET" and one.name not in files)
 
 
@@ -83,6 +83,8 @@ def fault_of(response: Any, *statuses: int) -> str:
     """What is wrong with `response` as a problem of one of `statuses`; empty where nothing is."""
     if response.status_code not in statuses:
         return f"{response.status_code} instead of {statuses}: {response.content[:200]!r}"
+    if "/udf/" in response.request["PATH_INFO"]:
+        return _classic_fault(response)
     if response["Content-Type"] != "application/problem+json":
         return f"Content-Type {response['Content-Type']}"
     body = response.json()
@@ -90,6 +92,18 @@ def fault_of(response: Any, *statuses: int) -> str:
         return f"without {sorted(missing)}"
     if body["status"] != response.status_code or body["request_id"] != response["X-Request-ID"]:
         return f"contradicts itself: {body}"
+    if response.status_code == 401 and not response.get("WWW-Authenticate", "").startswith("Bearer"):
+        return "401 without WWW-Authenticate"
+    return ""
+
+
+def _classic_fault(response: Any) -> str:
+    """The same for the classic datafeed, whose clients read a body of two fields."""
+    if response["Content-Type"] != "application/json":
+        return f"Content-Type {response['Content-Type']}"
+    body = response.json()
+    if set(body) != {"s", "errmsg"} or body["s"] != "error" or not body["errmsg"]:
+        return f"not a classic error: {body}"
     if response.status_code == 401 and not response.get("WWW-Authenticate", "").startswith("Bearer"):
         return "401 without WWW-Authenticate"
     return ""

@@ -4,13 +4,13 @@ import io
 import json
 import socket
 from collections.abc import Callable, Iterator
-from pathlib import Path
 from typing import Any
 
 import httpx
 import pytest
 
 from accounts.tests.kyc_files import picture
+from tests.raw import peak
 from tests.server import Caller, LiveServer
 
 pytestmark = pytest.mark.live
@@ -30,12 +30,6 @@ def growth(live: LiveServer) -> Callable[[], float]:
     """MiB by which the server's greatest size has grown since the test began."""
     before = peak(live)
     return lambda: peak(live) - before
-
-
-def peak(server: LiveServer) -> float:
-    assert server.process
-    status = Path(f"/proc/{server.process.pid}/status").read_text()
-    return int(status.partition("VmHWM:")[2].split()[0]) / 1024
 
 
 def pieces(size: int, start: bytes = b"") -> Iterator[bytes]:

@@ -1,15 +1,14 @@
 """What a person sees: the web page, the control panel and the API documents in a real browser on a real server."""
 
 import re
-import time
 from collections.abc import Callable, Iterator
 from typing import Any
 
 import httpx
 import pytest
-from playwright.sync_api import Browser, Page, Route, WebSocketRoute, expect
+from playwright.sync_api import Browser, Page, WebSocketRoute, expect
 
-from tests.browser import PHONE, WITHIN, Visitor, opened
+from tests.browser import PHONE, TOO_WIDE, Visitor, opened, wait_until
 from tests.server import PASSWORD, LiveServer
 
 pytestmark = [pytest.mark.browser]
@@ -79,14 +78,6 @@ def test_the_demo_link_shows_bars_signals_and_notifications_arriving(visit: Call
 
 def bars_are_drawn(page: Page) -> None:
     wait_until(page, lambda: page.evaluate(CANDLE_PIXELS) > 500, "the chart stayed blank")
-
-
-def wait_until(page: Page, holds: Callable[[], bool], otherwise: str) -> None:
-    """Ask from here: the page's own policy forbids the waiting that the library would do inside it."""
-    deadline = time.monotonic() + WITHIN / 1000
-    while not holds():
-        assert time.monotonic() < deadline, otherwise
-        page.wait_for_timeout(50)
 
 
 def bars_are_drawn_and_follow(page: Page) -> None:
@@ -223,13 +214,12 @@ def its_author_follows_and_hears_of_it(page: Page) -> None:
 
 def test_nothing_is_wider_than_a_phone(visit: Callable[..., Visitor]) -> None:
     visitor = visit(viewport=PHONE)
-    too_wide = "document.documentElement.scrollWidth > innerWidth"
     visitor.open()
     expect(visitor.page.locator("#sign-in")).to_be_visible()
-    assert not visitor.page.evaluate(too_wide)
+    assert not visitor.page.evaluate(TOO_WIDE)
     visitor.enter_as_demo()
     expect(visitor.page.locator("#inbox-list > li").first).to_be_visible()
-    assert not visitor.page.evaluate(too_wide)
+    assert not visitor.page.evaluate(TOO_WIDE)
     assert visitor.complaints == []
 
 
@@ -245,27 +235,6 @@ def test_the_page_comes_back_by_itself_when_its_connection_ends(visit: Callable[
     expect(page.locator("#connection")).to_have_attribute("data-state", "live")
     assert len(lines) == 2
     bars_are_drawn_and_follow(page)
-    assert visitor.complaints == []
-
-
-def test_a_list_that_was_overtaken_by_a_newer_one_is_not_shown(visit: Callable[..., Visitor]) -> None:
-    visitor = visit()
-    page = visitor.page
-    held: list[Route] = []
-    page.route("**/api/v1/notifications/?*", lambda route: held.append(route), times=2)
-    visitor.enter_as_demo()
-    wait_until(page, lambda: len(held) == 2, "the inbox is read once more when its stream has begun")
-    overtaken = {
-        "id": "gone",
-        "type": "system",
-        "title": "Long ago",
-        "message": "",
-        "created_at": "2020-01-01T00:00:00Z",
-    }
-    held[0].fulfill(json={"results": [overtaken], "unread_count": 1})
-    held[1].continue_()
-    expect(page.locator("#inbox-list > li").nth(1)).to_be_visible()
-    expect(page.locator("#inbox-list").get_by_text("Long ago")).to_have_count(0)
     assert visitor.complaints == []
 
 

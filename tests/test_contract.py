@@ -34,13 +34,29 @@ MARKET_DATA = {
     "POST /datafeed/quotes",
     "GET /datafeed/resolve/{symbol}",
     "GET /datafeed/search",
+    "GET /udf/config",
+    "GET /udf/history",
+    "GET /udf/marks",
+    "GET /udf/quotes",
+    "GET /udf/search",
+    "GET /udf/symbol_info",
+    "GET /udf/symbols",
+    "GET /udf/time",
+    "GET /udf/timescale_marks",
 }
 PREFIXES = [V1, "/api", ""]
 METHODS = {"GET", "POST", "PUT", "PATCH", "DELETE"}
+CLASSIC_WINDOW = {"symbol": "ACME", "resolution": "1D", "from": 0, "to": 2_000_000_000}
 # Queries without which an operation has no good answer.
 QUERIES = {
     "/datafeed/bars": {"symbol": "ACME", "resolution": "1D", "from_time": 0, "to_time": 2_000_000_000},
     "/datafeed/search": {"user_input": "ac"},
+    "/udf/history": CLASSIC_WINDOW,
+    "/udf/marks": CLASSIC_WINDOW,
+    "/udf/quotes": {"symbols": "ACME"},
+    "/udf/symbol_info": {"group": "NYSE"},
+    "/udf/symbols": {"symbol": "ACME"},
+    "/udf/timescale_marks": CLASSIC_WINDOW,
 }
 
 
@@ -212,7 +228,7 @@ def test_a_fault_of_ours_says_nothing_of_itself(world: World, monkeypatch: pytes
     def fail(*args: Any, **kwargs: Any) -> None:
         raise RuntimeError("secret detail at /some/path")
 
-    monkeypatch.setattr("formulas.selectors.marketplace", fail)
+    monkeypatch.setattr("formulas.selectors.as_shown", fail)
     monkeypatch.setattr("signalbox.views.metadata", fail)
     for path in (f"{V1}/formulas", "/"):
         response = world.client("ann").get(path)

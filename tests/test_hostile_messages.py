@@ -8,6 +8,7 @@ import msgspec
 import pytest
 from channels.testing import WebsocketCommunicator
 
+from datafeed.models import Instrument
 from kernel.background import on_thread
 from kernel.realtime.hub import close_hub
 from kernel.realtime.operations import operations
@@ -23,6 +24,7 @@ PAYLOADS: dict[str, dict[str, Any]] = {
     "bars.subscribe": {"symbol": "ACME", "resolution": "1D", "params": {"resolution": "1D"}},
     "bars.unsubscribe": {"symbol": "ACME", "resolution": "1D", "params": {"resolution": "1D"}},
     "jobs.subscribe": {"id": "x"},
+    "notifications.ack": {"stream": "all", "seq": 0, "ids": ["00000000-0000-0000-0000-000000000000"]},
     "notifications.read": {"ids": ["00000000-0000-0000-0000-000000000000"]},
     "notifications.subscribe": {
         "streams": {}, "topics": ["x"], "types": ["info"], "min_priority": "low",
@@ -188,6 +190,63 @@ async def test_after_too_many_mistakes_the_connection_ends_with_4400(monkeypatch
         await talk.ask("{")
     output = await talk.socket.receive_output(timeout=5)
     assert (output["type"], output["code"]) == ("websocket.close", 4400)
+
+
+@pytest.mark.parametrize("seq", [-1, 1.5, 2**63, 2**70, "1", "text", None, True, [], {}])
+async def test_a_place_to_resume_from_that_cannot_be_is_refused_by_name(seq: Any) -> None:
+    world = await on_thread(World)
+    talk = await Talk("/api/v1/ws", await on_thread(world.token, "ann")).open()
+    answer = await talk.ask(envelope("notifications.subscribe", {"streams": {"all": {"epoch": "x", "seq": seq}}}))
+    assert (answer["type"], answer["id"], list(answer["payload"]["errors"])) == ("error", 7, ["streams[...].seq"])
+    answer = await talk.ask(envelope("notifications.subscribe", {"streams": {"all": {"epoch": seq, "seq": 1}}}))
+    assert isinstance(seq, str) or list(answer["payload"]["errors"]) == ["streams[...].epoch"]
+    assert (await talk.ask(envelope("ping", {})))["type"] == "pong"
+    await talk.close()
+
+
+SYMBOLS = [
+    "", " ", "BTC/USDT", "a b", "*", "../ACME", "user:1", "quotes.ACME", "\x00", "ä€😀", "AC\nME", "%41CME", "{}", "?",
+    "ACME' OR 1=1 --", "x" * 65, "x" * 129, "x" * 50_000, "x" * 100_000,
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("name", ["bars.subscribe", "quotes.subscribe"])
+async def test_a_symbol_of_any_characters_is_refused_by_name(name: str) -> None:
+    await on_thread(World)
+    talk = await Talk("/api/v1/ws").open()
+    for symbol in SYMBOLS:
+        payload = {"symbols": [symbol]} if name.startswith("quotes") else {"symbol": symbol, "resolution": "1D"}
+        answer = await talk.ask(envelope(name, payload))
+        assert answer["type"] == "error", symbol[:20]
+        assert answer["payload"]["status"] in {400, 404, 422}, symbol[:20]
+        # A message that is too long is not read at all, so neither is its id.
+        if len(symbol) < 60_000:
+            assert answer["id"] == 7, symbol[:20]
+            assert str(answer["payload"]["errors"]).startswith("{'symbol"), symbol[:20]
+    assert (await talk.ask(envelope("ping", {})))["type"] == "pong"
+    await talk.close()
+
+
+def list_instruments(count: int) -> list[str]:
+    common = {"exchange": "NYSE", "session": "24x7", "timezone": "Etc/UTC"}
+    made = Instrument.objects.bulk_create(Instrument(symbol=f"S{number}", **common) for number in range(count))
+    return [instrument.symbol for instrument in made]
+
+
+async def test_a_connection_has_500_subscriptions_and_the_same_one_again_is_not_another() -> None:
+    symbols = await on_thread(list_instruments, 501)
+    talk = await Talk("/api/v1/ws").open()
+    for start in range(0, 500, 100):
+        answer = await talk.ask(envelope("quotes.subscribe", {"symbols": symbols[start : start + 100]}))
+        assert answer["type"] == "quotes.subscribe.response", answer
+    for _ in range(10):
+        answer = await talk.ask(envelope("quotes.subscribe", {"symbols": symbols[:100]}))
+        assert answer["type"] == "quotes.subscribe.response", answer
+    assert (await talk.ask(envelope("quotes.subscribe", {"symbols": symbols[500:]})))["type"] == "error"
+    await talk.ask(envelope("quotes.unsubscribe", {"symbols": symbols[:1]}))
+    answer = await talk.ask(envelope("quotes.subscribe", {"symbols": symbols[500:]}))
+    assert answer["type"] == "quotes.subscribe.response"
+    await talk.close()
 
 
 HANDSHAKES: list[tuple[dict[str, str], bool]] = [

@@ -1,9 +1,11 @@
 """The edge of the web: origins, hosts, headers, cookies, method tricks, static files."""
 
+from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
 import pytest
+from django.contrib.staticfiles.finders import get_finder
 from django.test import Client
 
 from tests.surface import V1, fault_of, stranger
@@ -230,6 +232,40 @@ def test_static_files_are_those_and_no_others(path: str, debug: bool, settings: 
     assert response.status_code == 404, path
     assert b"SECRET_KEY" not in response.content
     assert fault_of(response, 404) == ""
+
+
+@pytest.mark.parametrize("debug", [False, True])
+def test_a_link_out_of_the_static_folder_leads_nowhere(tmp_path: Path, debug: bool, settings: Any) -> None:
+    folder, outside = tmp_path / "static", tmp_path / "outside"
+    for place in (folder / "real", outside):
+        place.mkdir(parents=True)
+        (place / "file.txt").write_text("found")
+    (folder / "file.txt").symlink_to(outside / "file.txt")
+    (folder / "folder").symlink_to(outside)
+    (folder / "within.txt").symlink_to(folder / "real" / "file.txt")
+    settings.STATICFILES_DIRS, settings.WHITENOISE_AUTOREFRESH = [folder], debug
+    get_finder.cache_clear()
+    try:
+        found = {path: stranger().get(f"/static/{path}").status_code for path in LINKS}
+    finally:
+        get_finder.cache_clear()
+    assert found == LINKS
+
+
+LINKS = {"real/file.txt": 200, "within.txt": 200, "file.txt": 404, "folder/file.txt": 404}
+
+
+@pytest.mark.parametrize(
+    "path",
+    ["/api/nothing", "/api/v1/nothing/", "/api/v2/formulas", "/api/", "/api/v1/../settings.py", "/api/v1/%2e%2e/admin/",
+     "/api/v1/..%5cadmin", "/api/v1/%00", "/api/v1/index.html", "/api//v1/health", "/api/v1/formulas/%0d%0aX:%20y"],
+)  # fmt: skip
+def test_an_unknown_path_of_the_api_is_json_whatever_is_asked_for(path: str) -> None:
+    for accept in ("text/html", "*/*", "application/xml"):
+        response = stranger().get(path, headers={"Accept": accept})
+        if path != "/api/":  # the service's own description
+            assert fault_of(response, 401, 404) == "", path
+        assert "html" not in response["Content-Type"]
 
 
 def test_a_static_file_is_served_with_its_type() -> None:

@@ -32,7 +32,8 @@ def path_of(operation: Operation) -> str:
     path = operation.path
     for name in operation.path_parameters:
         value = NOTHING.get(name, NOTHING["id"])
-        if operation.path.startswith(("/jobs", "/notifications", "/auth/kyc")) and name != "user_id":
+        has_uuid = operation.path.startswith(("/jobs", "/notifications", "/auth/kyc"))
+        if has_uuid and name != "user_id" and not operation.path.startswith("/notifications/channels"):
             value = str(uuid.UUID(int=1))
         path = path.replace("{" + name + "}", value)
     return f"/api/v1{path}"

@@ -15,7 +15,8 @@ from formulas import services as formulas
 from formulas.models import Deployment, Formula, Review, Signal, Subscription
 from kernel.models import Job
 from notifications import services as notifications
-from notifications.models import Notification
+from notifications.models import Channel, Notification
+from notifications.services.channels import mark_verified
 from tests.surface import V1, Operation
 
 PASSWORD = "correct horse battery"
@@ -33,6 +34,11 @@ NEEDS_MORE = {
     "POST /auth/mfa/totp/confirm",
     "POST /auth/mfa/webauthn/confirm",
     "POST /auth/password/reset/confirm",
+}
+BROADCASTS = {
+    "POST /broadcast/company/{company}",
+    "POST /broadcast/company/{company}/role/{role}",
+    "POST /broadcast/role/{role}",
 }
 
 
@@ -77,6 +83,10 @@ class World:
         self.notification: Notification = notifications.notify_user(
             user_id=self.ann.pk, type="info", title="annsown", message="annsown"
         )
+        self.channel = self._channel()
+        self.invitation, _ = accounts.invite(
+            company=self.company, email="annsown@example.com", invited_by=self.people["company_admin"]
+        )
         self.job = Job.objects.create(owner=self.ann, kind="test", message="annsown")
         self.token("ann")
         self.session = self.ann.sessions.get()
@@ -96,6 +106,13 @@ class World:
             instrument=self.instrument, resolution="1D", side="buy", action="buy", price=Decimal(10),
             bar_time=FIRST_DAY, closed_at=FIRST_DAY + DAY, reason=[{"expression": "annsown", "value": 1}],
         )  # fmt: skip
+
+    def _channel(self) -> Channel:
+        channel, _ = notifications.create_channel(
+            user=self.ann, kind="webhook", name="annsown", config={"url": "https://8.8.8.8/annsown"}
+        )
+        mark_verified(channel=channel)
+        return channel
 
     def _document(self) -> KycDocument:
         submission = KycSubmission.objects.create(user=self.ann, version=1, status="pending")
@@ -128,12 +145,17 @@ class World:
             "formula_id": (self.private if path.startswith("/reviews/formula/") else self.public).pk,
             "symbol": self.instrument.symbol,
             "slug": self.company.slug,
+            "company": self.company.slug,
+            "role": "user",
             "user_id": self.people["colleague"].pk,
             "session_id": self.session.pk,
             "key_id": self.key.pk,
             "factor_id": self.factor.pk,
             "document_id": self.document.pk,
+            "invitation_id": self.invitation.pk,
         }
+        if path.startswith("/notifications/channels"):
+            found["id"] = self.channel.pk
         return {name: str(found[name]) for name in re.findall(r"{(\w+)}", path)}
 
     def url(self, operation: Operation, prefix: str = V1) -> str:
@@ -156,6 +178,10 @@ class World:
             "type": "info", "priority": "low", "title": "t", "message": "m", "source": "s", "symbol": "ACME",
             "topic": "x", "confidence_score": 50, "urgency_score": 50, "promise_score": 50, "data": {"a": 1},
         }  # fmt: skip
+        envelope = {
+            "id": "notif_1", "type": "notification",
+            "payload": {"id": "notif_1", "title": "t", "message": "m", "type": "info", "data": {"topic": "x"}},
+        }  # fmt: skip
         return {
             "POST /auth/api-keys": {"name": "bot", "scopes": ["read"], "expires_at": "2099-01-01T00:00:00Z"},
             "POST /auth/email/confirm": {"token": "x"},
@@ -174,6 +200,8 @@ class World:
             "POST /auth/reauthenticate": {"password": PASSWORD},
             "POST /auth/refresh": {"refresh_token": self.fresh_refresh_token()},
             "POST /auth/register": {"email": "n@example.com", "username": "new", "password": "another fine horse"},
+            **dict.fromkeys(BROADCASTS, envelope),
+            "POST /notifications/send": {"title": "t", "message": "m", "priority": "low", "topic": "x"},
             "POST /companies/{slug}/invitations": {"email": "n@example.com", "role": "user"},
             "POST /companies/{slug}/members": {"user_id": self.people["cat"].pk, "role": "user"},
             "POST /datafeed/quotes": {"symbols": ["ACME"]},
@@ -189,6 +217,16 @@ class World:
             "PUT /instruments/{id}": instrument,
             "PATCH /instruments/{id}": instrument,
             "POST /notifications": {**notification, "user_id": self.ann.pk},
+            "POST /notifications/channels": {
+                "kind": "email", "name": "n", "config": {"address": "n@example.com"},
+            },
+            "PATCH /notifications/channels/{id}": {
+                "name": "n", "is_enabled": True, "config": {"url": "https://8.8.8.8/other"},
+            },
+            "POST /notifications/channels/{id}/verify": {"code": "x"},
+            "PUT /notifications/preferences": {
+                "default": {"min_priority": "low"}, "types": {"kyc": {"channels": ["in_app"]}},
+            },
             "PATCH /notifications/{id}": {"read": True, "response": "accept", "response_action": "accept"},
             "POST /notifications/{id}/respond": {"response": "accept", "note": "n"},
             "POST /portfolio/positions": {
@@ -219,7 +257,9 @@ class World:
 
     def who(self, operation: Operation) -> str:
         """Somebody whom the operation is for."""
-        if operation.path.startswith("/companies"):
+        if operation.path in {"/notifications/send", "/broadcast/role/{role}"}:
+            return "admin"
+        if operation.path.startswith(("/companies", "/broadcast")):
             return "admin" if operation.name == "POST /companies/{slug}/members" else "company_admin"
         runs_the_system = operation.path.startswith("/instruments") and operation.method != "GET"
         return "operator" if runs_the_system or operation.path == "/health/components" else "ann"

@@ -28,6 +28,11 @@ urlpatterns: list[URLPattern | URLResolver] = [
         name="company-member",
     ),
     path("companies/<slug:slug>/invitations", companies.InvitationsView.as_view(), name="company-invitations"),
+    re_path(
+        rf"^companies/(?P<slug>[-a-zA-Z0-9_]+)/invitations/(?P<invitation_id>{ID})$",
+        companies.InvitationView.as_view(),
+        name="company-invitation",
+    ),
     path("auth/ws-ticket", people.TicketView.as_view(), name="auth-ws-ticket"),
     path("auth/sessions", people.SessionsView.as_view(), name="auth-sessions"),
     path("auth/sessions/<uuid:session_id>", people.SessionView.as_view(), name="auth-session"),

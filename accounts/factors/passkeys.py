@@ -14,11 +14,14 @@ from allauth.mfa.webauthn.internal import auth as webauthn
 from cryptography.exceptions import InvalidSignature
 from django.core.cache import cache
 from django.core.exceptions import ValidationError
+from django.db import transaction
 
 from accounts.errors import PasskeyRefused
 from accounts.models import User
+from kernel import audit, clock
 
 CHALLENGE_LIFETIME = 5 * 60  # seconds
+_COUNTER = "sign_count"
 
 Json = dict[str, Any]
 
@@ -60,17 +63,37 @@ def begin_authentication() -> tuple[str, Json]:
 
 
 def complete_authentication(challenge: str, credential: Json) -> tuple[User, Authenticator]:
-    """Whose passkey has answered `challenge`; raises `PasskeyRefused`."""
+    """Whose passkey has answered `challenge`; raises `PasskeyRefused`, also where a copy of it may be about."""
     state = _take("sign-in", None, challenge)
     try:
         with _ceremony(state):
             user = cast(User, webauthn.extract_user_from_response(credential))
-            webauthn.parse_authentication_response(credential)
+            answer = webauthn.parse_authentication_response(credential)
             found = webauthn.complete_authentication(user, credential)
     except _UNREADABLE:
         raise PasskeyRefused from None
-    found.record_usage()
+    if not _has_risen(found.pk, answer.response.authenticator_data.counter):
+        audit.record("mfa.copy_suspected", actor=user, target=f"mfa:{found.pk}")
+        raise PasskeyRefused
     return user, found
+
+
+@transaction.atomic
+def _has_risen(pk: int, counter: int) -> bool:
+    """Whether the passkey's own count of its uses is beyond the last one seen, which it is from now on.
+
+    One that does not rise was seen twice: there is a copy. Those that do not count say 0 each time (WebAuthn 6.1.1).
+    """
+    row = Authenticator.objects.select_for_update().get(pk=pk)
+    seen = row.data.get(_COUNTER)
+    if seen is None:
+        seen = row.wrap().authenticator_data.counter
+    if counter <= seen and (counter or seen):
+        return False
+    row.data[_COUNTER] = counter
+    row.last_used_at = clock.now()
+    row.save(update_fields=["data", "last_used_at"])
+    return True
 
 
 @contextmanager

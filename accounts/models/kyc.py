@@ -27,8 +27,9 @@ class SubmissionStatus(models.TextChoices):
     WITHDRAWN = "withdrawn"
 
 
+DECIDED = (SubmissionStatus.APPROVED, SubmissionStatus.REJECTED)
 # Those that say how their owner's check stands; the newest of them counts.
-STANDING = (SubmissionStatus.PENDING, SubmissionStatus.APPROVED, SubmissionStatus.REJECTED)
+STANDING = (SubmissionStatus.PENDING, *DECIDED)
 
 
 class DocumentType(models.TextChoices):

@@ -25,6 +25,7 @@ from accounts.services.kyc import erase as erase_kyc
 from accounts.services.kyc import withdraw as withdraw_kyc
 from accounts.services.kyc_documents import open_document
 from accounts.services.kyc_review import approve as approve_kyc
+from accounts.services.kyc_review import mail_review
 from accounts.services.kyc_review import reject as reject_kyc
 from accounts.services.links import (
     confirm_email,
@@ -94,6 +95,7 @@ __all__ = [
     "issue_ticket",
     "mail_invitation",
     "mail_link",
+    "mail_review",
     "move_to_company",
     "note_use",
     "open_document",

@@ -11,6 +11,7 @@ from django.conf import settings
 from django.db import transaction
 from django.db.models import Max, Sum
 
+from accounts.events import KycErased
 from accounts.kyc import cleaning, scanning, storage
 from accounts.kyc.errors import (
     FileRefused,
@@ -24,6 +25,8 @@ from accounts.kyc.filenames import shown_filename
 from accounts.models import KycDocument, KycStatus, KycSubmission, SubmissionStatus, User, Verdict
 from accounts.models.kyc import new_storage_key
 from kernel import audit, clock, crypto
+from kernel.errors import NotFound
+from kernel.events import publish
 
 logger = logging.getLogger(__name__)
 
@@ -172,12 +175,17 @@ def erase(*, user: User) -> None:
     erased = own.update(status=SubmissionStatus.WITHDRAWN, reason="")
     follow_submissions(user)
     if erased:
+        publish(KycErased(user_id=user.pk))
         audit.record("kyc.erased", actor=user, target=f"user:{user.pk}", detail={"submissions": erased})
 
 
 def lock_applicant(user_id: int) -> None:
-    """Hold the person's row: what changes one person's submissions comes one after the other."""
-    User.objects.select_for_update(no_key=True).get(pk=user_id)
+    """Hold the person's row: what changes one person's submissions comes one after the other.
+
+    Raises `NotFound` where the account was deleted meanwhile.
+    """
+    if User.objects.select_for_update(no_key=True).filter(pk=user_id).first() is None:
+        raise NotFound
 
 
 def follow_submissions(user: User) -> None:

@@ -5,15 +5,18 @@ from typing import Any
 from django.conf import settings
 from django.db import transaction
 
+from accounts import letters
 from accounts.events import KycReviewed
 from accounts.kyc.errors import AlreadyDecided, OwnDocuments, SecondReviewerNeeded
 from accounts.models import KycSubmission, SubmissionStatus, User
-from accounts.models.kyc import LONGEST_REASON
+from accounts.models.kyc import DECIDED, LONGEST_REASON
 from accounts.services.kyc import follow_submissions, lock_applicant, target_of
-from kernel import audit, clock
+from kernel import audit, clock, jobs
 from kernel.errors import Forbidden, Invalid
 from kernel.events import publish
 from kernel.permissions import REVIEWER, has_role
+
+MAIL_REVIEW_JOB = "accounts.mail_review"
 
 
 @transaction.atomic
@@ -65,9 +68,22 @@ def _decide(submission: KycSubmission, reviewer: User, status: SubmissionStatus,
         raise AlreadyDecided
     submission.refresh_from_db()
     follow_submissions(submission.user)
-    publish(KycReviewed(user_id=submission.user_id, submission_id=submission.pk, status=status, reason=reason))
+    publish(KycReviewed(user_id=submission.user_id, submission_id=submission.pk, status=status))
+    if letters.mail_is_configured():
+        jobs.enqueue(kind=MAIL_REVIEW_JOB, submission_id=submission.pk)
     detail = {"user": submission.user_id, "version": submission.version}
     audit.record(f"kyc.{status}", actor=reviewer, target=target_of(submission), detail=detail)
+
+
+def mail_review(*, submission: KycSubmission) -> bool:
+    """Mail the applicant what was decided and why; the job's own work.
+
+    False where the decision was erased, or its owner was shut out, since.
+    """
+    if submission.status not in DECIDED or not submission.user.is_active:
+        return False
+    letters.send(letters.identity_reviewed(submission), to=submission.user.email)
+    return True
 
 
 def _update(submission: KycSubmission, *, first: bool, **fields: Any) -> int:

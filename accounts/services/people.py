@@ -7,7 +7,7 @@ from django.contrib.auth.models import Group
 from django.core.exceptions import ValidationError
 from django.db import IntegrityError, transaction
 
-from accounts.events import UserChanged, UserRegistered
+from accounts.events import UserChanged, UserDeleted, UserRegistered
 from accounts.models import STAFF_ROLES, Company, KycDocument, Role, User
 from accounts.services.keys import revoke_api_keys
 from accounts.services.kyc import forget_documents
@@ -170,11 +170,15 @@ def follow_role(*, user: User) -> None:
 @transaction.atomic
 def delete_user(*, user: User) -> None:
     """Delete `user` with their sessions; raises `ProtectedError` while others rely on what they made."""
+    # First of all, as everybody does who changes what is theirs: two who wait for each other would end each other.
+    User.objects.select_for_update().filter(pk=user.pk).first()
     target, name = _target(user), user.username
     revoke_sessions(user=user, reason="owner deleted")
     revoke_api_keys(user=user, reason="owner deleted")
     forget_documents(KycDocument.objects.filter(submission__user=user))
+    user_id = user.pk
     user.delete()
+    publish(UserDeleted(user_id=user_id))
     audit.record("user.deleted", target=target, detail={"username": name})
 
 

@@ -25,6 +25,9 @@ class Passkey:
     key: ec.EllipticCurvePrivateKey = field(default_factory=lambda: ec.generate_private_key(ec.SECP256R1()))
     credential_id: bytes = field(default_factory=lambda: secrets.token_bytes(32))
     user_handle: str = ""
+    # How often it has signed, as it says itself; some say 0 always.
+    uses: int = 0
+    counts: bool = True
 
     def create(self, options: dict[str, Any]) -> dict[str, Any]:
         """The answer to `navigator.credentials.create`."""
@@ -33,7 +36,7 @@ class Passkey:
         attested = AttestedCredentialData.create(
             b"\0" * 16, self.credential_id, ES256.from_cryptography_key(self.key.public_key())
         )
-        data = AuthenticatorData.create(self._host_hash(), self.flags | ATTESTED, 0, attested)
+        data = AuthenticatorData.create(self._host_hash(), self.flags | ATTESTED, self.uses, attested)
         return self._answer(
             clientDataJSON=self._client_data("webauthn.create", asked["challenge"]),
             attestationObject=bytes(AttestationObject.create("none", data, {})),
@@ -41,7 +44,8 @@ class Passkey:
 
     def get(self, options: dict[str, Any]) -> dict[str, Any]:
         """The answer to `navigator.credentials.get`."""
-        data = bytes(AuthenticatorData.create(self._host_hash(), self.flags, 1))
+        self.uses += self.counts
+        data = bytes(AuthenticatorData.create(self._host_hash(), self.flags, self.uses))
         client_data = self._client_data("webauthn.get", options["publicKey"]["challenge"])
         signed = data + hashlib.sha256(client_data).digest()
         return self._answer(

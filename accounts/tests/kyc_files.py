@@ -57,7 +57,8 @@ def pdf(change: Callable[[pikepdf.Pdf], object] = lambda document: None, pages: 
     document.docinfo["/Author"] = CANARY.decode()
     change(document)
     out = io.BytesIO()
-    document.save(out, **options)
+    # Else its id is the second it was made in, and the same document is another one a moment later.
+    document.save(out, deterministic_id="encryption" not in options, **options)
     return out.getvalue()
 
 

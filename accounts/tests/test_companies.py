@@ -56,17 +56,22 @@ CALLS = (
     ("get", "/members"),
     ("post", "/members"),
     ("delete", "/members/{member}"),
+    ("get", "/invitations"),
     ("post", "/invitations"),
+    ("delete", "/invitations/{invitation}"),
 )
 
 
 def everything(user: User | None, slug: str, member: int) -> list[int]:
     body = {"email": "x@example.com", "user_id": member}
+    invitation = Invitation.objects.values_list("pk", flat=True).first() or 1
     found = []
     for method, path in CALLS:
         sends = body if method == "post" else None
         found.append(
-            getattr(as_(user), method)(f"{API}/companies/{slug}{path.format(member=member)}", sends).status_code
+            getattr(as_(user), method)(
+                f"{API}/companies/{slug}{path.format(member=member, invitation=invitation)}", sends
+            ).status_code
         )
     return found
 
@@ -75,17 +80,18 @@ def test_only_a_companys_administrator_comes_in(
     make_person: MakePerson, boss: User, one: Company, two: Company
 ) -> None:
     member = make_person("mem", company=one)
+    invite(boss, email="asked@example.com")
     before = list(User.objects.order_by("pk").values())
-    assert everything(None, "one", member.pk) == [401] * 5
+    assert everything(None, "one", member.pk) == [401] * len(CALLS)
     for name, role in (("usr", Role.USER), ("opr", Role.OPERATOR), ("rev", Role.REVIEWER)):
-        assert everything(make_person(name, role=role, company=one), "one", member.pk) == [403] * 5, role
+        assert everything(make_person(name, role=role, company=one), "one", member.pk) == [403] * len(CALLS), role
     stranger = make_person("other", role=Role.COMPANY_ADMIN, company=two)
     homeless = make_person("none", role=Role.COMPANY_ADMIN)
     for outsider in (stranger, homeless):
-        assert everything(outsider, "one", member.pk) == [404] * 5
-        assert everything(outsider, "nowhere", member.pk) == [404] * 5
+        assert everything(outsider, "one", member.pk) == [404] * len(CALLS)
+        assert everything(outsider, "nowhere", member.pk) == [404] * len(CALLS)
     assert list(User.objects.order_by("pk").values())[: len(before)] == before
-    assert not Invitation.objects.exists()
+    assert list(Invitation.objects.good().values_list("email", flat=True)) == ["asked@example.com"]
 
 
 def test_another_companys_member_is_not_found_in_ones_own(make_person: MakePerson, boss: User, two: Company) -> None:
@@ -227,6 +233,23 @@ def test_who_is_removed_stays_a_person_without_a_company_and_its_powers(
     assert as_(boss).delete(f"{API}/companies/one/members/{mem.pk}").status_code == 404
     entry = AuditEntry.objects.get(action="company.changed", target=f"user:{mem.pk}")
     assert (entry.actor_name, entry.detail) == ("boss", {"from": "one", "to": None})
+
+
+def test_an_open_invitation_is_listed_without_its_token_until_it_is_withdrawn(
+    make_person: MakePerson, boss: User, one: Company, two: Company
+) -> None:
+    token = invite(boss).json()["token"]
+    foreign = make_person("other", role=Role.COMPANY_ADMIN, company=two)
+    theirs = invite(foreign, slug="two", email="tom@example.com").json()["id"]
+    (listed,) = as_(boss).get(f"{API}/companies/one/invitations").json()["results"]
+    assert (listed["email"], listed["role"], listed["token"]) == ("mia@example.com", "user", None)
+    for invitation_id in (theirs, 10**15):
+        assert as_(boss).delete(f"{API}/companies/one/invitations/{invitation_id}").status_code == 404
+    assert as_(boss).delete(f"{API}/companies/one/invitations/{listed['id']}").status_code == 204
+    assert as_(boss).delete(f"{API}/companies/one/invitations/{listed['id']}").status_code == 404
+    assert as_(boss).get(f"{API}/companies/one/invitations").json()["results"] == []
+    assert accept(make_person("mia"), token).status_code == 400
+    assert Invitation.objects.good().get().pk == theirs
 
 
 def test_invitations_are_limited_by_address_and_by_company(boss: User, one: Company, two: Company) -> None:

@@ -1,5 +1,6 @@
 """Passkeys: enrolled, used to sign in, and every answer that is not one."""
 
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
@@ -15,6 +16,7 @@ from accounts.models import Session, User
 from accounts.tests.authenticator import PRESENT, Passkey
 from accounts.tests.conftest import AUTH, MakePerson, bearer, me_status, sign_in
 from kernel import clock
+from kernel.models import AuditEntry
 
 
 def enrol(client: APIClient, passkey: Passkey | None = None, **body: Any) -> tuple[Passkey, Any]:
@@ -165,6 +167,55 @@ def test_a_removed_passkey_opens_nothing(client: APIClient) -> None:
     assert client.delete(f"{AUTH}/mfa/{answer.json()['passkey']['id']}").status_code == 204
     assert passkey_login(passkey).status_code == 401
     assert not Authenticator.objects.exists()
+
+
+def copies() -> int:
+    return AuditEntry.objects.filter(action="mfa.copy_suspected").count()
+
+
+def test_a_passkey_whose_count_does_not_rise_has_a_copy_and_is_refused(client: APIClient, mia: User) -> None:
+    passkey, _ = enrol(client)
+    assert passkey_login(passkey).status_code == passkey_login(passkey).status_code == 200
+    copy = replace(passkey, uses=0)
+    for uses in (1, 2):
+        answer = passkey_login(copy)
+        assert (answer.status_code, answer.json()["code"], copy.uses) == (401, "passkey_refused", uses)
+    found = AuditEntry.objects.filter(action="mfa.copy_suspected").first()
+    assert found
+    assert (found.actor_name, found.target, copies()) == (
+        "mia",
+        f"mfa:{Authenticator.objects.get(type='webauthn').pk}",
+        2,
+    )
+    begun = challenge()
+    sent = {"challenge": begun["challenge"], "credential": replace(passkey, uses=0).get(begun["options"])}
+    assert bearer(passkey_login(passkey).json()["access_token"]).post(f"{AUTH}/reauthenticate", sent).status_code == 400
+    assert copies() == 3
+
+
+def test_one_that_began_to_count_does_not_stop_again(client: APIClient) -> None:
+    passkey, _ = enrol(client, Passkey(uses=5))
+    passkey.counts = False
+    assert passkey_login(passkey).status_code == 401, "5 was seen when it was enrolled"
+    passkey.uses = 6
+    assert passkey_login(passkey).status_code == 200
+    passkey.uses = 0
+    assert passkey_login(passkey).status_code == 401
+    assert copies() == 2
+
+
+def test_a_passkey_that_does_not_count_signs_in_again_and_again(client: APIClient) -> None:
+    passkey, _ = enrol(client, Passkey(counts=False))
+    assert [passkey_login(passkey).status_code for _ in range(3)] == [200] * 3
+    assert copies() == 0
+
+
+def test_what_is_not_signed_by_the_passkey_raises_no_suspicion_and_no_count(client: APIClient) -> None:
+    passkey, _ = enrol(client)
+    forger = replace(passkey, key=ec.generate_private_key(ec.SECP256R1()), uses=10**6)
+    assert passkey_login(forger).status_code == 401
+    assert passkey_login(passkey).status_code == 200
+    assert copies() == 0
 
 
 def test_a_second_passkey_brings_no_new_recovery_codes_and_ends_nothing(client: APIClient) -> None:

@@ -29,6 +29,8 @@ FORGERIES: dict[str, dict[str, Any]] = {
     "no algorithm": {"alg": "none", "key": ""},
     "another key": {"key": "k" * 64},
     "a well-known key": {"key": "your-secret-key-here"},
+    "another well-known key": {"key": "secret"},
+    "a third well-known key": {"key": "changeme"},
     "Django's own key": {"key": settings.SECRET_KEY},
     "HS512": {"alg": "HS512"},
     "another issuer": {"iss": "elsewhere"},

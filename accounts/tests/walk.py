@@ -5,6 +5,9 @@ from typing import Any
 
 from django.urls import URLPattern, URLResolver
 
+# Plain pages for people among them, whose links carry what lets their readers in.
+PAGES = {"notification-answer"}
+
 
 def views(patterns: list[Any], path: str = "") -> Iterator[tuple[str, Any, str]]:
     """Each path with its view and each method it has."""
@@ -12,7 +15,7 @@ def views(patterns: list[Any], path: str = "") -> Iterator[tuple[str, Any, str]]
         here = path + str(pattern.pattern)
         if isinstance(pattern, URLResolver):
             yield from views(pattern.url_patterns, here)
-        elif isinstance(pattern, URLPattern):
+        elif isinstance(pattern, URLPattern) and pattern.name not in PAGES:
             callback: Any = pattern.callback
             actions = getattr(callback, "actions", None)
             view = callback.cls(**getattr(callback, "initkwargs", {}))

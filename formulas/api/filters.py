@@ -7,6 +7,9 @@ from django.db.models import Q, QuerySet
 
 from formulas.models import Formula, Side, Signal
 from kernel.api.filters import FlagFilter, Ordering
+from kernel.errors import Invalid
+
+MOST_TAGS = 100
 
 
 class FormulaFilter(django_filters.FilterSet):
@@ -40,6 +43,8 @@ class FormulaFilter(django_filters.FilterSet):
 
     def with_tags(self, formulas: QuerySet[Formula], name: str, value: str) -> QuerySet[Formula]:
         names = [word.strip().lower() for word in value.split(",") if word.strip()]
+        if len(names) > MOST_TAGS:
+            raise Invalid.field("tags", f"At most {MOST_TAGS} tags are looked for.")
         return formulas.filter(tags__name__in=names).distinct() if names else formulas
 
     def matching(self, formulas: QuerySet[Formula], name: str, value: str) -> QuerySet[Formula]:

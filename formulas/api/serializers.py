@@ -20,6 +20,7 @@ from kernel.api.fields import MomentField, NumberField
 from kernel.permissions import ADMIN, has_role
 
 CODE_LIMIT = 4_096
+LONGEST_CODE = 20_000  # characters that are read at all, to say what is wrong with them
 
 
 class PersonSerializer(serializers.Serializer[Any]):
@@ -48,7 +49,7 @@ class FormulaWriteSerializer(serializers.Serializer[Any]):
     name = serializers.CharField(max_length=120)
     description = serializers.CharField(max_length=5_000, allow_blank=True, allow_null=True, required=False)
     # The compiler has the word on length as well, with a message that says what to do.
-    formula_code = serializers.CharField(max_length=20_000, trim_whitespace=False)
+    formula_code = serializers.CharField(max_length=LONGEST_CODE, trim_whitespace=False)
     category = SlugText(allow_blank=True, allow_null=True, required=False)
     tags = serializers.ListField(child=SlugText(), max_length=20, required=False, allow_null=True)
     is_public = serializers.BooleanField(required=False)
@@ -102,7 +103,7 @@ class FormulaSerializer(serializers.ModelSerializer[Formula]):
         return formula.version.code
 
     def get_tags(self, formula: Formula) -> list[str]:
-        return [tag.name for tag in formula.tags.all()]
+        return [tag.name for tag in formula.tag_list]  # type: ignore[attr-defined]  # of `as_shown`
 
     def get_is_subscribed(self, formula: Formula) -> bool:
         return bool(getattr(formula, "own_subscriptions", ()))
@@ -130,7 +131,7 @@ class ParameterSerializer(serializers.Serializer[Any]):
 class CodeSerializer(serializers.Serializer[Any]):
     """Code to be checked; any length is taken, for the compiler itself says what is too long."""
 
-    formula_code = serializers.CharField(max_length=20_000, trim_whitespace=False, allow_blank=True)
+    formula_code = serializers.CharField(max_length=LONGEST_CODE, trim_whitespace=False, allow_blank=True)
 
 
 class CheckSerializer(serializers.Serializer[Any]):

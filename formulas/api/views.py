@@ -35,13 +35,20 @@ class FormulaViewSet(viewsets.GenericViewSet[Formula], mixins.ListModelMixin):
     """The marketplace and one's own formulas."""
 
     serializer_class = shapes.FormulaSerializer
+    text_limit = shapes.LONGEST_CODE
     required_scope = {"validate": "read"}
     filterset_class = FormulaFilter
     lookup_value_regex = ID
     queryset = Formula.objects.none()
 
     def get_queryset(self) -> QuerySet[Formula]:
-        return selectors.marketplace(self.request.user)
+        formulas = Formula.objects.visible_to(self.request.user)
+        by = self.request.query_params.get("ordering", "").removeprefix("-")
+        return selectors.with_figures(formulas) if by in selectors.FIGURES else formulas
+
+    def as_shown(self, rows: QuerySet[Any]) -> QuerySet[Any]:
+        """Asked for those of one page alone: counting all of them needs none of it. Versions need nothing more."""
+        return selectors.as_shown(self.request.user, rows) if rows.model is Formula else rows
 
     def _own(self) -> Formula:
         """The formula of this URL, if it is the caller's to change: another's does not exist."""
@@ -49,7 +56,7 @@ class FormulaViewSet(viewsets.GenericViewSet[Formula], mixins.ListModelMixin):
         return get_object_or_404(own.select_related("version"), pk=self.kwargs["pk"])
 
     def _shown(self, pk: int, status: int = 200) -> Response:
-        formula = get_object_or_404(self.get_queryset(), pk=pk)
+        formula = get_object_or_404(self.as_shown(self.get_queryset()), pk=pk)
         body = self.get_serializer(formula).data
         return Response(body, status=status, headers={"ETag": _etag(formula)})
 

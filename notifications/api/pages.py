@@ -4,18 +4,17 @@ from typing import Any
 
 from rest_framework.response import Response
 
-from accounts.models import User
 from kernel.api.pagination import PageNumbers
-from notifications.selectors import count_unread
+from notifications.selectors import Inbox
 
 
 class NotificationPages(PageNumbers):
     """The common list with `unread_count`, that of the whole inbox whatever the filters."""
 
-    owner: User
+    inbox: Inbox
 
     def get_paginated_response(self, data: Any) -> Response:
-        return Response({**self.body(data), "unread_count": count_unread(self.owner)})
+        return Response({**self.body(data), "unread_count": self.inbox.unread()})
 
     def get_paginated_response_schema(self, schema: dict[str, Any]) -> dict[str, Any]:
         body = super().get_paginated_response_schema(schema)

@@ -165,6 +165,31 @@ class SummarySerializer(serializers.Serializer[Any]):
     last_created_at = serializers.DateTimeField(allow_null=True)
 
 
+class SentReceiptsSerializer(serializers.Serializer[Any]):
+    """How many people; `channels` has `{queued, sent, delivered, failed}` by kind of channel."""
+
+    recipients = serializers.IntegerField()
+    delivered = serializers.IntegerField()
+    read = serializers.IntegerField()
+    responded = serializers.IntegerField()
+    channels = serializers.DictField(child=serializers.DictField(child=serializers.IntegerField()))
+
+
+class OwnReceiptSerializer(serializers.Serializer[Any]):
+    """When the caller's devices said that it arrived, when they read it and when they answered."""
+
+    delivered_at = MomentField(allow_null=True)
+    read_at = MomentField(allow_null=True)
+    responded_at = MomentField(allow_null=True)
+
+
+class ReceiptsSerializer(serializers.Serializer[Any]):
+    """`sent` is for who sent the notification, `own` for who got it; null for anybody else."""
+
+    sent = SentReceiptsSerializer(allow_null=True)
+    own = OwnReceiptSerializer(allow_null=True)
+
+
 class UnreadCountSerializer(serializers.Serializer[Any]):
     unread_count = serializers.IntegerField()
 

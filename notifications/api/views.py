@@ -1,9 +1,11 @@
 """The doors to notifications."""
 
+from functools import cached_property
 from typing import Any, cast
 
 from django.db.models import QuerySet
 from django.shortcuts import get_object_or_404
+from django_filters.utils import translate_validation
 from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import OpenApiParameter, extend_schema, extend_schema_view
 from rest_framework import mixins, viewsets
@@ -25,7 +27,7 @@ from notifications.models import Notification
 ID = OpenApiParameter("id", str, OpenApiParameter.PATH, description="its UUID in any case, or its sender's own id")
 
 
-def _read(serializer: type[Serializer[Any]], data: Any) -> dict[str, Any]:
+def read_fields(serializer: type[Serializer[Any]], data: Any) -> dict[str, Any]:
     """`data` as `serializer` understands it; raises a validation error that names each field."""
     reader = serializer(data=data)
     reader.is_valid(raise_exception=True)
@@ -40,14 +42,21 @@ class InboxView(viewsets.GenericViewSet[Notification], mixins.ListModelMixin):
     pagination_class = NotificationPages
     queryset = Notification.objects.none()
 
+    @cached_property
     def owner(self) -> User:
         """Whose inbox it is."""
         return cast(User, self.request.user)
 
     def get_queryset(self) -> QuerySet[Notification]:
-        owner = self.owner()
-        cast(NotificationPages, self.paginator).owner = owner
-        return selectors.inbox(owner)
+        return selectors.inbox(self.owner)
+
+    def filter_queryset(self, queryset: QuerySet[Notification, Any]) -> Any:
+        """The rows that were asked for; raises a validation error that names each filter that is wrong."""
+        wanted = NotificationFilter(self.request.query_params, queryset=queryset, request=self.request)
+        if not wanted.is_valid():
+            raise translate_validation(wanted.errors)
+        inbox = cast(NotificationPages, self.paginator).inbox = selectors.Inbox(self.owner)
+        return wanted.rows(inbox)
 
 
 # In the document this is the same path as that of one notification, which describes both.
@@ -55,6 +64,7 @@ class InboxView(viewsets.GenericViewSet[Notification], mixins.ListModelMixin):
 class PersonInboxView(InboxView):
     """One's own inbox by user id; an administrator reads anybody's."""
 
+    @cached_property
     def owner(self) -> User:
         visible: QuerySet[User] = User.objects.visible_to(self.request.user)
         return get_object_or_404(visible, pk=self.kwargs["user_id"])
@@ -71,7 +81,7 @@ class NotificationViewSet(InboxView):
     @idempotent
     def create(self, request: Request) -> Response:
         """Send a notification to oneself; an operator may name somebody else."""
-        fields = _read(shapes.NotificationWriteSerializer, request.data)
+        fields = read_fields(shapes.NotificationWriteSerializer, request.data)
         recipient = _recipient(request, fields.pop("user_id"))
         sender: User = cast(User, request.user)
         notification = services.notify_user(user_id=recipient.pk, sender_id=sender.pk, **fields)
@@ -81,8 +91,9 @@ class NotificationViewSet(InboxView):
     @extend_schema(parameters=[ID], responses=shapes.NotificationSerializer)
     def retrieve(self, request: Request, id: str) -> Response:
         """Show one notification. A whole number is a user's id: it answers the list of their notifications, as the
-        list of one's own; one's own id, or anybody's for an administrator."""
-        return self._shown(id)
+        list of one's own; one's own id, or anybody's for an administrator. Who sent a notification finds it as well."""
+        notification = selectors.find_notification(request.user, id, or_sent=True)
+        return Response(self.get_serializer(notification).data)
 
     @extend_schema(
         parameters=[ID],
@@ -92,7 +103,7 @@ class NotificationViewSet(InboxView):
     def partial_update(self, request: Request, id: str) -> Response:
         """Mark read or unread, or answer."""
         notification = selectors.find_notification(request.user, id)
-        fields = _read(shapes.NotificationChangeSerializer, request.data)
+        fields = read_fields(shapes.NotificationChangeSerializer, request.data)
         if "response" in fields:
             services.respond(user=request.user, notification=notification, response=fields["response"])
         elif fields.get("read") is True:
@@ -128,11 +139,23 @@ class NotificationViewSet(InboxView):
         """Answer a notification, in the body or in the query as older clients do."""
         notification = selectors.find_notification(request.user, id)
         if "action" in request.query_params:
-            fields = _read(shapes.LegacyResponseSerializer, request.query_params)
+            fields = read_fields(shapes.LegacyResponseSerializer, request.query_params)
         else:
-            fields = _read(shapes.ResponseSerializer, request.data)
+            fields = read_fields(shapes.ResponseSerializer, request.data)
         services.respond(user=request.user, notification=notification, **fields)
         return self._shown(id)
+
+    @extend_schema(parameters=[ID], responses=shapes.ReceiptsSerializer)
+    def receipts(self, request: Request, id: str) -> Response:
+        """How far a notification has come: in numbers for who sent it, and one's own times for who got it."""
+        found = selectors.find_receipts(request.user, id)
+        return Response(shapes.ReceiptsSerializer(found).data)
+
+    @extend_schema(operation_id="notifications_clear", responses={204: None})
+    def clear(self, request: Request) -> Response:
+        """Take everything out of one's own inbox; other recipients keep it."""
+        services.clear_inbox(user=request.user)
+        return Response(status=204)
 
     @extend_schema(request=None, responses=shapes.MarkedSerializer)
     def read_all(self, request: Request) -> Response:

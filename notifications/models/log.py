@@ -1,29 +1,33 @@
-"""The tables of notifications: streams, what is in them, to whom they are addressed, and what was read."""
+"""The tables of the log: streams, what is in them, and what was held back."""
 
 import uuid
-from datetime import datetime
 from decimal import Decimal
 from typing import Self
 
 from django.conf import settings
 from django.core.validators import MaxValueValidator, MinValueValidator
 from django.db import models
-from django.db.models import F, FilteredRelation, Q
+from django.db.models import Case, DateTimeField, F, FilteredRelation, OuterRef, Q, Subquery, Value, When
+from django.db.models.functions import Coalesce
 
 from kernel.models import CreatedModel
 from kernel.permissions import Person
+from notifications.models.readers import ReadMark
 
 
 class Stream(CreatedModel):
     """An audience with a history: `user:7`, `formula:12`, `company:acme/role:user`, `all`.
 
     `head` is the last `seq` given out; whoever adds a row holds this one locked, so numbers have no gap and rise
-    in commit order. Another `epoch` means another history: positions in the old one are void.
+    in commit order. What is not after `floor` is too old to be kept. Another `epoch` means another history: positions
+    in the old one are void.
     """
 
     name = models.CharField(max_length=200, unique=True)
     epoch = models.CharField(max_length=32, editable=False, help_text="random hexadecimal digits")
     head = models.PositiveBigIntegerField(default=0, editable=False)
+    floor = models.PositiveBigIntegerField(default=0, editable=False)
+    told_at = models.DateTimeField(null=True, editable=False, help_text="when its last notification was made")
 
     class Meta:
         ordering = ["name"]
@@ -54,19 +58,39 @@ class NotificationQuerySet(models.QuerySet["Notification"]):
         """
         if not user.is_authenticated:
             return self.none()
-        addressed = Q(stream__memberships__user_id=user.pk, stream__memberships__after_seq__lt=F("seq"))
+        addressed = Q(
+            stream__memberships__user_id=user.pk,
+            stream__memberships__after_seq__lt=F("seq"),
+            stream__memberships__hidden_seq__lt=F("seq"),
+        )
         within = Q(stream__memberships__until_seq__isnull=True) | Q(stream__memberships__until_seq__gte=F("seq"))
-        own = FilteredRelation("states", condition=Q(states__user_id=user.pk))
-        not_hidden = Q(mine__isnull=True) | Q(mine__hidden=False)
-        return self.filter(addressed & within).annotate(mine=own).filter(not_hidden)
+        rows = self.filter(addressed & within).alias(read_seq=F("stream__memberships__read_seq"))
+        return rows.touched_by(user).not_hidden()
 
-    def with_state(self) -> Self:
-        """`read_at`, `response`, `note` and `responded_at` of the person the rows are visible to, in the same query."""
-        fields = ("read_at", "response", "note", "responded_at")
-        return self.annotate(**{field: F(f"mine__{field}") for field in fields})
+    def touched_by(self, user: Person) -> Self:
+        """The same rows, each with the state that `user` gave it as `mine`."""
+        return self.annotate(mine=FilteredRelation("states", condition=Q(states__user_id=user.pk)))
+
+    def not_hidden(self) -> Self:
+        """Of rows `touched_by` somebody, those they have not taken out of their inbox one by one."""
+        return self.filter(Q(mine__isnull=True) | Q(mine__hidden=False))
+
+    def with_state(self, user: Person) -> Self:
+        """`read_at`, `response`, `note` and `responded_at` of rows `touched_by` `user`, in the same query."""
+        marks = ReadMark.objects.filter(
+            user_id=user.pk, stream_id=OuterRef("stream_id"), through_seq__gte=OuterRef("seq")
+        )
+        first = Subquery(marks.order_by("through_seq").values("at")[:1])
+        marked_at = Case(When(mine__kept_unread=True, then=Value(None)), default=first, output_field=DateTimeField())
+        own = {field: F(f"mine__{field}") for field in ("response", "note", "responded_at")}
+        return self.annotate(read_at=Coalesce("mine__read_at", marked_at), **own)
 
     def unread(self) -> Self:
         """Of rows made `visible_to` somebody, those they have not read."""
+        return self.untouched().filter(Q(seq__gt=F("read_seq")) | Q(mine__kept_unread=True))
+
+    def untouched(self) -> Self:
+        """Of rows `touched_by` somebody, those they have not read one by one."""
         return self.filter(mine__read_at__isnull=True)
 
 
@@ -85,16 +109,20 @@ class Notification(CreatedModel):
     """One message to an audience, in one row however many people that is.
 
     `text` is the socket message as it is sent, the same for everybody. While `published_at` is empty, the row is
-    an outbox entry that has not been pushed yet.
+    an outbox entry that has not been pushed yet. Within a stream `created_at` rises with `seq`.
     """
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
     # What is looked up by stream is looked up by (stream, seq), which has an index of its own.
     stream = models.ForeignKey(Stream, on_delete=models.PROTECT, related_name="notifications", db_index=False)
     seq = models.PositiveBigIntegerField(editable=False)
+    kind_seq = models.PositiveBigIntegerField(
+        default=0, editable=False, help_text="its number among those of its type and priority in the stream"
+    )
     external_id = models.CharField(max_length=100, blank=True, help_text="the sender's own id")
     dedup_key = models.CharField(max_length=100, blank=True, help_text="what it tells of: a stream tells it once")
-    type = models.SlugField(max_length=50)
+    # What is looked up by type is looked up within a stream: see the indexes.
+    type = models.SlugField(max_length=50, db_index=False)
     priority = models.CharField(max_length=10, choices=Priority.choices, default=Priority.MEDIUM)
     title = models.CharField(max_length=200)
     message = models.TextField(max_length=10_000, blank=True)
@@ -126,6 +154,7 @@ class Notification(CreatedModel):
         ]
         indexes = [
             models.Index(fields=["-created_at"], name="notification_newest"),
+            models.Index(fields=["stream", "type", "priority", "seq"], name="notification_kind"),
             models.Index(
                 fields=["created_at"], condition=Q(published_at__isnull=True), name="notification_unpublished"
             ),
@@ -136,72 +165,32 @@ class Notification(CreatedModel):
         return self.title
 
 
-class MembershipQuerySet(models.QuerySet["Membership"]):
-    def visible_to(self, user: Person) -> Self:
-        """One's own."""
-        return self.filter(user_id=user.pk)
+class Kind(models.Model):
+    """A type and priority of which a stream has told at least once."""
 
-    def is_open(self) -> Self:
-        return self.filter(until_seq__isnull=True)
-
-
-class Membership(CreatedModel):
-    """The part of a stream that is addressed to a person: `after_seq < seq <= until_seq`, open while they belong."""
-
-    user = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="memberships")
-    stream = models.ForeignKey(Stream, on_delete=models.CASCADE, related_name="memberships")
-    after_seq = models.PositiveBigIntegerField()
-    until_seq = models.PositiveBigIntegerField(null=True, blank=True)
-
-    objects = MembershipQuerySet.as_manager()
+    stream = models.ForeignKey(Stream, on_delete=models.CASCADE, related_name="kinds", db_index=False)
+    type = models.SlugField(max_length=50, db_index=False)
+    priority = models.CharField(max_length=10, choices=Priority.choices)
 
     class Meta:
-        ordering = ["user", "stream", "after_seq"]
-        constraints = [
-            models.UniqueConstraint(
-                fields=["user", "stream"], condition=Q(until_seq__isnull=True), name="one_open_membership"
-            ),
-            models.CheckConstraint(
-                condition=Q(until_seq__isnull=True) | Q(until_seq__gte=F("after_seq")),
-                name="membership_ends_after_its_start",
-            ),
+        constraints = [models.UniqueConstraint(fields=["stream", "type", "priority"], name="one_kind_of_a_stream")]
+
+    def __str__(self) -> str:
+        return f"{self.stream_id}: {self.type}, {self.priority}"
+
+
+class HeldBack(CreatedModel):
+    """Something a stream did not tell because it had told too much in a short time; `summary` tells how many."""
+
+    stream = models.ForeignKey(Stream, on_delete=models.CASCADE, related_name="held_back", db_index=False)
+    dedup_key = models.CharField(max_length=100)
+    summary = models.ForeignKey(Notification, null=True, on_delete=models.CASCADE, related_name="held_back")
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["stream", "dedup_key"], name="held_back_once")]
+        indexes = [
+            models.Index(fields=["created_at"], condition=Q(summary__isnull=True), name="held_back_waiting"),
         ]
 
     def __str__(self) -> str:
-        return f"{self.user} in {self.stream} after {self.after_seq}"
-
-
-class ReadingStateQuerySet(models.QuerySet["ReadingState"]):
-    def visible_to(self, user: Person) -> Self:
-        """One's own."""
-        return self.filter(user_id=user.pk)
-
-
-class ReadingState(CreatedModel):
-    """What a person did with a notification; there is no row until they do something."""
-
-    # The index of the constraint below begins with the user.
-    user = models.ForeignKey(
-        settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="reading_states", db_index=False
-    )
-    notification = models.ForeignKey(Notification, on_delete=models.CASCADE, related_name="states")
-    read_at = models.DateTimeField(null=True, blank=True)
-    response = models.CharField(max_length=200, null=True, blank=True)
-    note = models.TextField(max_length=2_000, blank=True)
-    responded_at = models.DateTimeField(null=True, blank=True)
-    hidden = models.BooleanField(default=False)
-
-    objects = ReadingStateQuerySet.as_manager()
-
-    class Meta:
-        constraints = [models.UniqueConstraint(fields=["user", "notification"], name="one_state_for_a_reader")]
-
-    def __str__(self) -> str:
-        return f"{self.user}: {self.notification}"
-
-
-def status_of(read_at: datetime | None, responded_at: datetime | None) -> str:
-    """`unread`, `read` or `responded`, the last word counting."""
-    if responded_at:
-        return "responded"
-    return "read" if read_at else "unread"
+        return f"{self.stream_id}: {self.dedup_key}"

@@ -1,103 +1,218 @@
-"""The log: adding to a stream, and remembering what has been pushed."""
+"""The log: adding to streams."""
 
-import uuid
-from collections.abc import Iterable, Mapping
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, fields
+from datetime import datetime, timedelta
 from decimal import Decimal
-from typing import Any
+from typing import Any, cast
 
 from django.db import transaction
-from django.db.models import Q
+from django.db.models import Count, F, OuterRef, Q, Subquery
 
 from kernel import clock
-from kernel.events import publish
+from kernel.events import publish_many
 from kernel.realtime import encode
 from notifications.events import NotificationCreated
-from notifications.models import Notification, Priority, Stream
+from notifications.models import FanOut, HeldBack, Kind, Notification, Priority, Stream
 from notifications.selectors import message_of, stream_of_user
 from notifications.services.memberships import find_or_begin_stream, join_stream
 
+MINUTE = timedelta(minutes=1)
+TICK = timedelta(microseconds=1)
 
-@transaction.atomic
-def create_notification(
-    *,
-    stream_name: str,
-    type: str,
-    title: str,
-    message: str,
-    priority: str = Priority.MEDIUM,
-    source: str = "",
-    symbol: str | None = None,
-    topic: str | None = None,
-    confidence_score: Decimal | None = None,
-    urgency_score: Decimal | None = None,
-    promise_score: Decimal | None = None,
-    data: Mapping[str, Any] | None = None,
-    sender_id: int | None = None,
-    external_id: str = "",
-    dedup_key: str = "",
-) -> Notification:
-    """Add one row to the stream, which begins to exist where it does not yet.
+Name = tuple[int, str, str]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NewNotification:
+    """What a stream is to tell. Scores are 0 to 100; `data` and `posted` are plain JSON.
+
+    A stream tells the same `dedup_key` or `external_id` once. Where it has told `most_a_minute` within the last
+    minute, this is held back, to be told as one of many by a summary; it needs a `dedup_key` for that.
+    """
+
+    stream_name: str
+    type: str
+    title: str
+    message: str
+    priority: str = Priority.MEDIUM
+    source: str = ""
+    symbol: str | None = None
+    topic: str | None = None
+    confidence_score: Decimal | None = None
+    urgency_score: Decimal | None = None
+    promise_score: Decimal | None = None
+    data: Mapping[str, Any] | None = None
+    sender_id: int | None = None
+    external_id: str = ""
+    dedup_key: str = ""
+    posted: Mapping[str, Any] | None = None
+    most_a_minute: int | None = None
+
+    def row(self, stream: Stream, kind_seq: int) -> Notification:
+        """The notification at the head of `stream`, made at its `told_at`."""
+        told = {name: getattr(self, name) for name in _COLUMNS}
+        row = Notification(
+            stream=stream, seq=stream.head, kind_seq=kind_seq, created_at=stream.told_at or clock.now(), **told
+        )
+        row.data = dict(self.data or {})
+        row.text = encode(message_of(row, stream, self.posted))
+        return row
+
+
+_COLUMNS = tuple({one.name for one in fields(NewNotification)} - {"stream_name", "posted", "most_a_minute"})
+
+
+def create_notification(**values: Any) -> Notification:
+    """Add one row to a stream, which begins to exist where it does not yet; `values` are those of `NewNotification`.
 
     What the stream has already told under the same `dedup_key` or `external_id` is answered with the row of then.
-    Scores are 0 to 100; `data` is plain JSON.
     """
-    stream = _lock_stream(stream_name)
-    if told := _told_before(stream, external_id, dedup_key):
-        return told
-    stream.head += 1
-    notification = Notification(
-        stream=stream,
-        seq=stream.head,
-        type=type,
-        title=title,
-        message=message,
-        priority=priority,
-        source=source,
-        symbol=symbol,
-        topic=topic,
-        confidence_score=confidence_score,
-        urgency_score=urgency_score,
-        promise_score=promise_score,
-        data=dict(data or {}),
-        sender_id=sender_id,
-        external_id=external_id,
-        dedup_key=dedup_key,
-    )
-    notification.text = encode(message_of(notification, stream))
-    notification.save(force_insert=True)
-    stream.save(update_fields=["head"])
-    publish(NotificationCreated(str(notification.pk), stream.name, notification.seq))
-    return notification
-
-
-def _lock_stream(name: str) -> Stream:
-    """The stream's row, held until the end of the transaction: its next number is ours alone."""
-    # Not a full lock: those who join meanwhile only refer to the row and need not wait.
-    streams = Stream.objects.select_for_update(no_key=True)
-    if stream := streams.filter(name=name).first():
-        return stream
-    find_or_begin_stream(name)
-    return streams.get(name=name)
-
-
-def _told_before(stream: Stream, external_id: str, dedup_key: str) -> Notification | None:
-    same = Q()
-    if external_id:
-        same |= Q(external_id=external_id)
-    if dedup_key:
-        same |= Q(dedup_key=dedup_key)
-    return stream.notifications.filter(same).first() if same else None
+    (row,) = create_notifications(new=[NewNotification(**values)])
+    return cast(Notification, row)  # nothing is held back where no limit was named
 
 
 @transaction.atomic
-def notify_user(*, user_id: int, **fields: Any) -> Notification:
-    """Add a notification to somebody's own stream; `fields` as in `create_notification`."""
+def create_notifications(*, new: Sequence[NewNotification]) -> list[Notification | None]:
+    """Add many rows at the cost of one or two; the row of each in the same order, none for what is held back."""
+    streams = _lock_streams({one.stream_name for one in new})
+    page = _Page(streams, new)
+    rows = [page.add(one) for one in new]
+    page.save()
+    publish_many([NotificationCreated(str(row.pk), row.stream.name, row.seq, row.text) for row in page.rows])
+    return rows
+
+
+def _lock_streams(names: set[str]) -> dict[str, Stream]:
+    """The streams' rows by name, held until the end of the transaction: their next numbers are ours alone."""
+    # Not a full lock: those who join meanwhile only refer to the row and need not wait. In one order, so that two
+    # who lock several do not wait for each other.
+    locked = Stream.objects.select_for_update(no_key=True).filter(name__in=names).order_by("name")
+    streams = {stream.name: stream for stream in locked}
+    if missing := names - set(streams):
+        for name in sorted(missing):
+            find_or_begin_stream(name)
+        streams = {stream.name: stream for stream in locked.all()}
+    return streams
+
+
+class _Page:
+    """The rows that are added to some locked streams at once."""
+
+    def __init__(self, streams: dict[str, Stream], new: Sequence[NewNotification]) -> None:
+        self.rows: list[Notification] = []
+        self._streams = streams
+        self._told = _told_before(streams, new)
+        self._held = _held_before(streams, new)
+        self._recent = _told_lately(streams, new)
+        self._numbers = _kind_numbers(streams, new)
+        self._new_kinds: list[Kind] = []
+        self._newly_held: list[HeldBack] = []
+
+    def add(self, one: NewNotification) -> Notification | None:
+        stream = self._streams[one.stream_name]
+        for name in _names_of(stream.pk, one):
+            if name in self._told:
+                return self._told[name]
+        if self._is_held_back(one, stream):
+            return None
+        return self._told_now(one, stream)
+
+    def _is_held_back(self, one: NewNotification, stream: Stream) -> bool:
+        if one.most_a_minute is None or not one.dedup_key:
+            return False
+        place = (stream.pk, one.dedup_key)
+        if place not in self._held and self._recent[stream.pk] >= one.most_a_minute:
+            self._held.add(place)
+            self._newly_held.append(HeldBack(stream=stream, dedup_key=one.dedup_key))
+        return place in self._held
+
+    def _told_now(self, one: NewNotification, stream: Stream) -> Notification:
+        stream.head += 1
+        stream.told_at = _later(stream.told_at)
+        kind = (stream.pk, one.type, one.priority)
+        if kind not in self._numbers:
+            self._new_kinds.append(Kind(stream=stream, type=one.type, priority=one.priority))
+        self._numbers[kind] = self._numbers.get(kind, 0) + 1
+        row = one.row(stream, self._numbers[kind])
+        self._recent[stream.pk] += 1
+        self._told |= dict.fromkeys(_names_of(stream.pk, one), row)
+        self.rows.append(row)
+        return row
+
+    def save(self) -> None:
+        Kind.objects.bulk_create(self._new_kinds, ignore_conflicts=True)
+        HeldBack.objects.bulk_create(self._newly_held, ignore_conflicts=True)
+        Notification.objects.bulk_create(self.rows)
+        FanOut.objects.bulk_create([FanOut(notification=row) for row in self.rows])
+        grown = list({row.stream_id: row.stream for row in self.rows}.values())
+        if len(grown) == 1:
+            grown[0].save(update_fields=["head", "told_at"])
+        else:
+            Stream.objects.bulk_update(grown, ["head", "told_at"], batch_size=200)
+
+
+def _later(told_at: datetime | None) -> datetime:
+    """Now, but after `told_at`, whatever this machine's clock says: a stream's rows are ordered by time as by `seq`."""
+    return max(clock.now(), told_at + TICK) if told_at else clock.now()
+
+
+def _names_of(stream_id: int, one: NewNotification | Notification) -> list[Name]:
+    """By what a stream may know `one` already."""
+    names = ((stream_id, "dedup", one.dedup_key), (stream_id, "external", one.external_id))
+    return [name for name in names if name[2]]
+
+
+def _told_before(streams: dict[str, Stream], new: Sequence[NewNotification]) -> dict[Name, Notification]:
+    dedup_keys = {one.dedup_key for one in new} - {""}
+    external_ids = {one.external_id for one in new} - {""}
+    same = Q()
+    if dedup_keys:
+        same |= Q(dedup_key__in=dedup_keys) & ~Q(dedup_key="")
+    if external_ids:
+        same |= Q(external_id__in=external_ids) & ~Q(external_id="")
+    if not same:
+        return {}
+    rows = Notification.objects.filter(same, stream__in=streams.values()).select_related("stream")
+    return {name: row for row in rows for name in _names_of(row.stream_id, row)}
+
+
+def _held_before(streams: dict[str, Stream], new: Sequence[NewNotification]) -> set[tuple[int, str]]:
+    keys = {one.dedup_key for one in new if one.most_a_minute is not None}
+    if not keys:
+        return set()
+    held = HeldBack.objects.filter(stream__in=streams.values(), dedup_key__in=keys)
+    return set(held.values_list("stream_id", "dedup_key"))
+
+
+def _told_lately(streams: dict[str, Stream], new: Sequence[NewNotification]) -> Counter[int]:
+    """How many rows each stream that has a limit has told within the last minute, counted no further than the limit."""
+    since = clock.now() - MINUTE
+    limits = {streams[one.stream_name].pk: one.most_a_minute for one in new if one.most_a_minute is not None}
+    busy = [one.pk for one in streams.values() if one.pk in limits and one.told_at and one.told_at > since]
+    if not busy:
+        return Counter()
+    rows = Notification.objects.filter(
+        stream_id__in=busy, seq__gt=F("stream__head") - max(limits.values()), created_at__gt=since
+    )
+    return Counter(dict(rows.order_by().values_list("stream_id").annotate(Count("pk"))))
+
+
+def _kind_numbers(streams: dict[str, Stream], new: Sequence[NewNotification]) -> dict[tuple[int, str, str], int]:
+    """The last number of each kind that the streams have told before."""
+    same = Notification.objects.filter(
+        stream_id=OuterRef("stream_id"), type=OuterRef("type"), priority=OuterRef("priority")
+    )
+    kinds = Kind.objects.filter(stream__in=streams.values(), type__in={one.type for one in new})
+    last = Subquery(same.order_by("-seq").values("kind_seq")[:1])
+    numbers = kinds.annotate(last=last).values_list("stream_id", "type", "priority", "last")
+    return {(stream, type, priority): number or 0 for stream, type, priority, number in numbers}
+
+
+@transaction.atomic
+def notify_user(*, user_id: int, **values: Any) -> Notification:
+    """Add a notification to somebody's own stream; `values` as in `NewNotification`."""
     stream_name = stream_of_user(user_id)
     join_stream(user_id=user_id, stream_name=stream_name, from_start=True)
-    return create_notification(stream_name=stream_name, **fields)
-
-
-def mark_published(*, notification_ids: Iterable[uuid.UUID | str]) -> int:
-    """Remember that the sockets have been woken for these rows; the number that was new."""
-    rows = Notification.objects.filter(pk__in=list(notification_ids), published_at__isnull=True)
-    return rows.update(published_at=clock.now())
+    return create_notification(stream_name=stream_name, **values)

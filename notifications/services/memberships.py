@@ -82,10 +82,3 @@ def _lock_person(user_id: int) -> User | None:
     """The person's row as it is now; two changes of one person's streams come one after the other."""
     people: QuerySet[User] = User.objects.select_for_update(of=("self",), no_key=True)
     return people.filter(pk=user_id).first()
-
-
-def ensure_memberships(*, user_id: int) -> None:
-    """Make up for an account that was made without a word, such as one from the command line."""
-    own = Membership.objects.is_open().filter(user_id=user_id, stream__name=EVERYBODY)
-    if not own.exists():
-        sync_memberships(user_id=user_id)

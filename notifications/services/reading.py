@@ -1,48 +1,96 @@
 """What people do with their notifications: read, answer, hide."""
 
 import uuid
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
+from typing import NamedTuple
 
 from django.db import transaction
 
 from kernel import clock
 from kernel.permissions import Person
-from notifications.models import Notification, ReadingState
+from notifications.models import Membership, Notification, ReadingState, ReadMark
+from notifications.selectors import Inbox
 
 BATCH = 500
+
+
+class Place(NamedTuple):
+    """Which row of which stream a notification is."""
+
+    pk: uuid.UUID
+    stream_id: int
+    seq: int
 
 
 @transaction.atomic
 def mark_read(*, user: Person, notification_ids: Iterable[uuid.UUID]) -> int:
     """Mark those of the notifications that are `user`'s and unread; how many those were."""
     wanted = Notification.objects.visible_to(user).unread().filter(pk__in=list(notification_ids))
-    return _read(user, list(wanted.values_list("pk", flat=True)))
+    places = [Place(*row) for row in wanted.values_list("pk", "stream_id", "seq")]
+    now = clock.now()
+    touch(user, places)
+    touched = ReadingState.objects.filter(user_id=user.pk, notification_id__in=[place.pk for place in places])
+    touched.filter(read_at__isnull=True).update(read_at=now, kept_unread=False)
+    return len(places)
+
+
+def touch(user: Person, places: Sequence[Place]) -> None:
+    """Make sure that there is a state of `user`'s for each of these rows; callers update it afterwards.
+
+    In this order, a row that another request makes in between is updated and not passed over.
+    """
+    ReadingState.objects.bulk_create(
+        [
+            ReadingState(user_id=user.pk, notification_id=place.pk, stream_id=place.stream_id, seq=place.seq)
+            for place in places
+        ],
+        ignore_conflicts=True,
+    )
 
 
 @transaction.atomic
 def mark_all_read(*, user: Person) -> int:
-    """Mark the whole inbox of `user`; how many were unread."""
-    unread = list(Notification.objects.visible_to(user).unread().order_by("pk").values_list("pk", flat=True))
-    return sum(_read(user, unread[start : start + BATCH]) for start in range(0, len(unread), BATCH))
+    """Mark the whole inbox of `user`, a stream at a time however much is in it; how many were unread."""
+    memberships = _lock_memberships(user)
+    count, now = Inbox(user).unread(), clock.now()
+    behind = [one for one in memberships if one.read_seq < _end_of(one)]
+    for one in behind:
+        one.read_seq = _end_of(one)
+    Membership.objects.bulk_update(behind, ["read_seq"], batch_size=BATCH)
+    marks = (ReadMark(user_id=user.pk, stream_id=one.stream_id, through_seq=one.read_seq, at=now) for one in behind)
+    ReadMark.objects.bulk_create(marks, ignore_conflicts=True)
+    ReadingState.objects.filter(user_id=user.pk, kept_unread=True).update(kept_unread=False, read_at=now)
+    return count
 
 
-def _read(user: Person, notification_ids: list[uuid.UUID]) -> int:
-    now = clock.now()
-    touched = ReadingState.objects.filter(user_id=user.pk, notification_id__in=notification_ids)
-    # In this order: a row that another request makes in between is updated, not passed over.
-    ReadingState.objects.bulk_create(
-        [ReadingState(user_id=user.pk, notification_id=pk, read_at=now) for pk in notification_ids],
-        ignore_conflicts=True,
-    )
-    touched.filter(read_at__isnull=True).update(read_at=now)
-    return len(notification_ids)
+@transaction.atomic
+def clear_inbox(*, user: Person) -> int:
+    """Take everything out of the inbox of `user`, a stream at a time; how many notifications that was."""
+    memberships = _lock_memberships(user)
+    count = Inbox(user).total()
+    full = [one for one in memberships if one.hidden_seq < _end_of(one)]
+    for one in full:
+        one.hidden_seq = _end_of(one)
+    Membership.objects.bulk_update(full, ["hidden_seq"], batch_size=BATCH)
+    return count
+
+
+def _lock_memberships(user: Person) -> list[Membership]:
+    memberships = Membership.objects.select_for_update(of=("self",), no_key=True).select_related("stream")
+    return list(memberships.filter(user_id=user.pk).order_by("pk"))
+
+
+def _end_of(membership: Membership) -> int:
+    return membership.stream.head if membership.until_seq is None else membership.until_seq
 
 
 @transaction.atomic
 def mark_unread(*, user: Person, notification: Notification) -> None:
     """Take the mark back; what was answered stays read."""
-    states = ReadingState.objects.filter(user_id=user.pk, notification=notification)
-    states.filter(responded_at__isnull=True).update(read_at=None)
+    state = _own_state(user, notification)
+    if state.responded_at is None:
+        state.read_at, state.kept_unread = None, True
+        state.save(update_fields=["read_at", "kept_unread"])
 
 
 @transaction.atomic
@@ -51,7 +99,8 @@ def respond(*, user: Person, notification: Notification, response: str, note: st
     state = _own_state(user, notification)
     now = clock.now()
     state.response, state.note, state.responded_at = response, note, now
-    state.read_at = state.read_at or now
+    # Read as a whole with its stream is read: the state says so itself from now on.
+    state.read_at, state.kept_unread = state.read_at or getattr(notification, "read_at", None) or now, False
     state.save()
 
 
@@ -64,5 +113,6 @@ def hide(*, user: Person, notification: Notification) -> None:
 
 
 def _own_state(user: Person, notification: Notification) -> ReadingState:
+    place = {"stream_id": notification.stream_id, "seq": notification.seq}
     states = ReadingState.objects.select_for_update()
-    return states.get_or_create(user_id=user.pk, notification=notification)[0]
+    return states.get_or_create(user_id=user.pk, notification=notification, defaults=place)[0]

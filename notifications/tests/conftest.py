@@ -1,13 +1,19 @@
 """People with their streams, and notifications in them."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
 
 from accounts.models import User
 from notifications import services
-from notifications.models import Notification
+from notifications.channels.discord import Discord
+from notifications.channels.slack import Slack
+from notifications.channels.telegram import Telegram
+from notifications.models import Channel, Notification
+from notifications.services.channels import mark_verified
+from notifications.tests.fake_services import WEBHOOK, FakeService
+from notifications.tests.mail_server import MailServer
 
 
 @pytest.fixture
@@ -32,3 +38,52 @@ def tell() -> Callable[..., Notification]:
         )
 
     return add
+
+
+@pytest.fixture
+def make_service(settings: Any, monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[[], FakeService]]:
+    """A maker of services on loopback, which may be reached; the last one stands in for those with a fixed host."""
+    made: list[FakeService] = []
+
+    def make() -> FakeService:
+        service = FakeService()
+        made.append(service)
+        settings.OUTGOING_PRIVATE_HOSTS = frozenset(one.host for one in made)
+        monkeypatch.setattr(Telegram, "service", service.url)
+        monkeypatch.setattr(Slack, "service", f"{service.url}/")
+        monkeypatch.setattr(Discord, "service", f"{service.url}/api/webhooks/")
+        return service
+
+    yield make
+    for service in made:
+        service.stop()
+
+
+@pytest.fixture
+def service(make_service: Callable[[], FakeService]) -> FakeService:
+    return make_service()
+
+
+@pytest.fixture
+def webhook(service: FakeService) -> Callable[..., Channel]:
+    """A maker of proven webhooks: `webhook(user)` posts to `service`, `webhook(user, url=…)` elsewhere."""
+
+    def make(user: User, url: str = "") -> Channel:
+        config = {"url": url or service.url + WEBHOOK}
+        channel, _ = services.create_channel(user=user, kind="webhook", config=config)
+        channel.deliveries.all().delete()
+        mark_verified(channel=channel)
+        channel.refresh_from_db()
+        return channel
+
+    return make
+
+
+@pytest.fixture
+def mail_server(settings: Any) -> Iterator[MailServer]:
+    with MailServer() as server:
+        settings.EMAIL_BACKEND = "django.core.mail.backends.smtp.EmailBackend"
+        settings.EMAIL_HOST, settings.EMAIL_PORT = server.server_address
+        settings.EMAIL_HOST_USER, settings.EMAIL_USE_TLS = "", False
+        yield server
+        server.shutdown()

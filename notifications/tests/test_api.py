@@ -109,7 +109,7 @@ def test_the_socket_sends_what_rest_shows(api: APIClient) -> None:
         ({"data": [1]}, "data"),
         ({"data": {"x": "y" * 20_000}}, "data"),
         ({"user_id": "x"}, "user_id"),
-        ({"user_id": 2**63}, "non_field_errors"),
+        ({"user_id": 2**63}, "user_id"),
     ],
 )
 def test_a_wrong_value_is_refused_by_name(api: APIClient, change: dict[str, Any], field: str) -> None:

@@ -176,7 +176,7 @@ def test_what_a_crash_left_unpublished_is_pushed_once(
 ) -> None:
     woken: list[str] = []
     monkeypatch.setattr(tasks, "wake_stream", woken.append)
-    monkeypatch.setattr(handlers, "wake_stream", woken.append)
+    monkeypatch.setattr(handlers, "wake_stream", lambda stream, *row: woken.append(stream))
     tell("all"), tell("all"), tell("role:admin")
     assert tasks.sweep_unpublished() == 0, "what has just been committed is left to its own handler"
     later = clock.now() + tasks.OVERDUE * 2
@@ -193,10 +193,11 @@ def test_a_notification_is_marked_when_it_has_been_pushed(
     django_capture_on_commit_callbacks: Any,
 ) -> None:
     woken: list[str] = []
-    monkeypatch.setattr(handlers, "wake_stream", woken.append)
+    monkeypatch.setattr(handlers, "wake_stream", lambda stream, *row: woken.append(stream))
     with django_capture_on_commit_callbacks(execute=True):
         row = tell("all")
         assert woken == [], "nothing is pushed that is not committed"
     assert woken == ["all"]
+    services.mark_waiting_published()
     row.refresh_from_db()
     assert row.published_at is not None

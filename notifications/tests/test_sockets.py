@@ -14,6 +14,7 @@ from django.db import connection
 from accounts.models import Company, User
 from kernel import clock
 from kernel.background import on_thread
+from kernel.errors import Invalid
 from kernel.realtime import Identity, Socket, streams
 from kernel.realtime.dialects import Canonical, Flat, Typed
 from kernel.realtime.hub import close_hub
@@ -22,12 +23,13 @@ from notifications import consumers, handlers, services, tasks
 from notifications.consumers import refresh_inbox, subscribe_inbox
 from notifications.errors import StreamForbidden
 from notifications.messages import (
+    NotificationsAck,
     NotificationsRead,
     NotificationsSubscribe,
     NotificationsUnsubscribe,
     Position,
 )
-from notifications.models import Notification, Stream
+from notifications.models import Notification, Receipt, Stream
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -64,6 +66,10 @@ class Client:
 
     async def quiet(self, seconds: float = 0.1) -> None:
         await asyncio.sleep(seconds)
+
+    def inbox(self) -> consumers.Inbox:
+        found: consumers.Inbox = self.socket.settings_of["inbox"]
+        return found
 
     def types(self) -> list[str]:
         return [message["type"] for message in self.sent]
@@ -298,7 +304,7 @@ async def test_an_open_socket_follows_me_into_a_stream_and_out_of_it(member: Mem
 async def test_what_was_told_before_i_left_arrives_though_the_socket_was_late(
     member: Member, tell: Tell, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(handlers, "wake_stream", lambda stream: None)
+    monkeypatch.setattr(handlers, "wake_stream", lambda stream, *row: None)
     monkeypatch.setattr(streams, "LOOK_EVERY", 60)
     ann = await on_thread(member, "ann")
     await on_thread(services.join_stream, user_id=ann.pk, stream_name="formula:1")
@@ -368,7 +374,7 @@ async def test_the_heads_are_told_again_and_again(member: Member, tell: Tell, mo
 async def test_a_wake_up_that_was_lost_delays_and_loses_nothing(
     member: Member, tell: Tell, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(handlers, "wake_stream", lambda stream: None)
+    monkeypatch.setattr(handlers, "wake_stream", lambda stream, *row: None)
     monkeypatch.setattr(streams, "LOOK_EVERY", 0.05)
     ann = await on_thread(member, "ann")
     async with connected(ann) as client:
@@ -385,7 +391,7 @@ async def test_a_crash_between_commit_and_push_is_made_good_by_the_sweep(
     async with connected(ann) as client:
         await client.subscribe()
         with monkeypatch.context() as crash:
-            crash.setattr(services.log, "publish", lambda event: None)
+            crash.setattr(services.log, "publish_many", lambda events: None)
             await on_thread(tell, "all", "committed")
         await client.quiet()
         assert client.titles() == []
@@ -403,6 +409,40 @@ async def test_reading_on_the_socket_marks_only_what_is_mine(member: Member, tel
         request = NotificationsRead(ids=[mine.pk, others.pk])
         assert await consumers.read_notifications(client.socket, request) == {"marked": 1}
         assert await consumers.read_notifications(client.socket, request) == {"marked": 0}
+
+
+async def test_what_has_arrived_is_acknowledged_by_position_or_one_by_one(member: Member, tell: Tell) -> None:
+    ann, ben = await on_thread(member, "ann"), await on_thread(member, "ben")
+    rows = [await on_thread(tell, "all", f"n{number}") for number in range(2)]
+    others = await on_thread(tell, f"user:{ben.pk}")
+    async with connected(ann) as client:
+
+        async def ack(**fields: Any) -> Any:
+            return await consumers.acknowledge_notifications(client.socket, NotificationsAck(**fields))
+
+        assert await ack(stream="all", seq=2) == {"acknowledged": 1}
+        assert await ack(stream="all", seq=1) == {"acknowledged": 0}
+        assert await ack(ids=[rows[0].pk, others.pk]) == {"acknowledged": 1}
+        for wrong in ({}, {"stream": "all"}, {"seq": 1}):
+            with pytest.raises(Invalid):
+                await ack(**wrong)
+        with pytest.raises(StreamForbidden):
+            await ack(stream=f"user:{ben.pk}", seq=1)
+    assert await on_thread(Receipt.objects.get) is not None
+
+
+async def test_a_position_before_what_is_kept_is_reset(member: Member, tell: Tell) -> None:
+    ann = await on_thread(member, "ann")
+    rows = [await on_thread(tell, "all", f"n{number}") for number in range(4)]
+    stream = rows[0].stream
+    moment = rows[2].created_at
+    assert await on_thread(services.forget_before, stream_id=stream.pk, moment=moment) == 2
+    async with connected(ann) as client:
+        assert (await client.subscribe(positions={"all": (stream.epoch, 1)}))[0]["type"] == "reset"
+        assert client.titles() == []
+    async with connected(ann) as client:
+        await client.subscribe(positions={"all": (stream.epoch, 2)})
+        assert client.titles() == ["n2", "n3"]
 
 
 async def test_the_flat_dialect_has_the_title_at_the_top_and_no_greeting(member: Member, tell: Tell) -> None:

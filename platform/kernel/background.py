@@ -3,11 +3,13 @@
 import asyncio
 import logging
 import threading
-from collections.abc import Awaitable, Callable
+from collections import deque
+from collections.abc import Awaitable, Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor, wait
 from dataclasses import asdict, dataclass
 from functools import partial
-from typing import ParamSpec, TypeVar
+from typing import Generic, ParamSpec, TypeVar
+from weakref import WeakKeyDictionary
 
 from django.core.cache import cache
 from django.db import connections
@@ -18,6 +20,8 @@ logger = logging.getLogger(__name__)
 
 P = ParamSpec("P")
 T = TypeVar("T")
+Q = TypeVar("Q")
+A = TypeVar("A")
 
 LEADER = "engine"
 FIRST_PAUSE, LONGEST_PAUSE = 0.5, 30.0
@@ -40,6 +44,52 @@ class Thread:
 
     async def call(self, call: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
         return await _on(self._executor, partial(call, *args, **kwargs))
+
+
+class Together(Generic[Q, A]):
+    """Many questions answered by one blocking call: those that come while it runs share the next.
+
+    A thousand clients that come back at once are then served by tens of queries. `answer` takes the questions in
+    order and gives as many answers; what it raises is raised to each who asked.
+    """
+
+    def __init__(self, answer: Callable[[list[Q]], Sequence[A]], most: int = 200) -> None:
+        self._answer = answer
+        self._most = most
+        # One process has one loop; tests have one after the other.
+        self._asked: WeakKeyDictionary[asyncio.AbstractEventLoop, deque[tuple[Q, asyncio.Future[A]]]]
+        self._asked = WeakKeyDictionary()
+
+    async def ask(self, question: Q) -> A:
+        """The answer to `question`, from a call that begins after this one."""
+        loop = asyncio.get_running_loop()
+        future: asyncio.Future[A] = loop.create_future()
+        if (asked := self._asked.get(loop)) is not None:
+            asked.append((question, future))
+        else:
+            self._asked[loop] = deque([(question, future)])
+            self._asking = loop.create_task(self._ask(loop))
+        return await future
+
+    async def _ask(self, loop: asyncio.AbstractEventLoop) -> None:
+        try:
+            while asked := self._asked[loop]:
+                batch = [asked.popleft() for _ in range(min(len(asked), self._most))]
+                await self._answer_batch(batch)
+        finally:
+            del self._asked[loop]
+
+    async def _answer_batch(self, batch: "list[tuple[Q, asyncio.Future[A]]]") -> None:
+        try:
+            answers = await on_thread(self._answer, [question for question, _ in batch])
+        except Exception as error:  # noqa: BLE001  those who asked have it raised
+            for _, future in batch:
+                if not future.done():
+                    future.set_exception(error)
+            return
+        for (_, future), answer in zip(batch, answers, strict=True):
+            if not future.done():
+                future.set_result(answer)
 
 
 def close_threads() -> None:

@@ -1,10 +1,11 @@
 """Events go up: the lower app publishes what happened and does not know who listens."""
 
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import timedelta
-from functools import partial
-from typing import Any, ClassVar, TypeVar
+from functools import partial, update_wrapper
+from itertools import groupby
+from typing import Any, ClassVar, Generic, TypeVar
 
 import msgspec
 from django.db import transaction
@@ -19,6 +20,8 @@ Handler = Callable[[E], object]
 
 FIRST_RETRY = timedelta(seconds=5)
 MOST_ATTEMPTS = 8
+# So many are done well before the sweep would take the first of them for left behind.
+MOST_TOGETHER = 200
 
 
 class Event:
@@ -29,6 +32,25 @@ class Event:
     """
 
     durable: ClassVar[bool] = False
+
+
+class Together(Generic[E]):
+    """A handler that takes what was published together at once: `handler([event, …])`, and safe to run twice."""
+
+    def __init__(self, handler: Callable[[Sequence[E]], object]) -> None:
+        self.all = handler
+        update_wrapper(self, handler)
+
+    def __call__(self, event: E) -> object:
+        return self.all([event])
+
+
+def together(handler: Callable[[Sequence[E]], object]) -> Together[E]:
+    """Let a handler take a list of events, so that many cost it little more than one.
+
+    Where the list fails, it is given each of them alone, so that one bad event does not keep back the others.
+    """
+    return Together(handler)
 
 
 _handlers: dict[type[Event], list[Handler[Any]]] = {}
@@ -48,18 +70,27 @@ def handlers_of(event_type: type[Event]) -> list[Handler[Any]]:
 
 def publish(event: Event) -> None:
     """Hand `event` to its handlers once the current transaction has committed (at once where there is none)."""
-    handlers = handlers_of(type(event))
-    if not handlers:
-        return
-    pending = None
-    if event.durable:
-        pending = PendingEvent.objects.create(
-            name=type(event).__qualname__,
-            payload=msgspec.to_builtins(event),
-            handlers=[_name(handler) for handler in handlers],
-            run_after=clock.now() + FIRST_RETRY,
+    publish_many([event])
+
+
+def publish_many(events: Sequence[Event]) -> None:
+    """The same for several: each run of one type goes to its first handler, then all of it to the second."""
+    for event_type, run in groupby(events, type):
+        handlers, found = handlers_of(event_type), list(run)
+        for start in range(0, len(found) if handlers else 0, MOST_TOGETHER):
+            same = found[start : start + MOST_TOGETHER]
+            pending = _written_down(same, handlers) if same[0].durable else []
+            transaction.on_commit(partial(_deliver, same, handlers, pending), robust=True)
+
+
+def _written_down(events: Sequence[Event], handlers: list[Handler[Any]]) -> list[PendingEvent]:
+    names, run_after = [_name(handler) for handler in handlers], clock.now() + FIRST_RETRY
+    return PendingEvent.objects.bulk_create(
+        PendingEvent(
+            name=type(event).__qualname__, payload=msgspec.to_builtins(event), handlers=names, run_after=run_after
         )
-    transaction.on_commit(partial(_deliver, event, handlers, pending), robust=True)
+        for event in events
+    )
 
 
 def retry_pending(limit: int = 200) -> int:
@@ -86,23 +117,39 @@ def _retry(pending: PendingEvent) -> bool:
         return True
     event = msgspec.convert(pending.payload, event_type, strict=False)
     handlers = [handler for handler in handlers_of(event_type) if _name(handler) in pending.handlers]
-    _deliver(event, handlers, pending)
+    _deliver([event], handlers, [pending])
     return True
 
 
-def _deliver(event: Event, handlers: list[Handler[Any]], pending: PendingEvent | None) -> None:
-    failed: dict[str, str] = {}
+def _deliver(events: Sequence[Event], handlers: list[Handler[Any]], pending: Sequence[PendingEvent]) -> None:
+    failed: list[dict[str, str]] = [{} for _ in events]
     for handler in handlers:
+        _run(handler, events, failed)
+    done = [row.pk for row, faults in zip(pending, failed, strict=False) if not faults]
+    if done:
+        PendingEvent.objects.filter(pk__in=done).delete()
+    for row, faults in zip(pending, failed, strict=False):
+        if faults:
+            _note_failure(row, faults)
+
+
+def _run(handler: Handler[Any], events: Sequence[Event], failed: list[dict[str, str]]) -> None:
+    if isinstance(handler, Together) and len(events) > 1:
+        try:
+            handler.all(events)
+            return
+        except Exception:
+            logger.exception("handler %s failed on %d events; trying each alone", _name(handler), len(events))
+    for event, faults in zip(events, failed, strict=True):
         try:
             handler(event)
         except Exception as error:
             logger.exception("handler %s failed on %r", _name(handler), event)
-            failed[_name(handler)] = repr(error)
-    if pending is None:
-        return
-    if not failed:
-        PendingEvent.objects.filter(pk=pending.pk).delete()
-    elif pending.attempts >= MOST_ATTEMPTS:
+            faults[_name(handler)] = repr(error)
+
+
+def _note_failure(pending: PendingEvent, failed: dict[str, str]) -> None:
+    if pending.attempts >= MOST_ATTEMPTS:
         _bury(pending, "; ".join(failed.values()), list(failed))
     else:
         PendingEvent.objects.filter(pk=pending.pk).update(handlers=list(failed), last_error=str(failed)[:2000])

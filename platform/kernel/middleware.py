@@ -3,12 +3,14 @@
 import logging
 import re
 import uuid
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Any
 
 from django.conf import settings
 from django.db import DatabaseError
 from django.http import HttpRequest, HttpResponse
+from whitenoise.middleware import WhiteNoiseMiddleware
 
 from kernel import audit
 from kernel.api.parsers import body_limit
@@ -30,14 +32,34 @@ _TITLES = {
     403: ("permission_denied", "This is not allowed."),
     404: ("not_found", "Not found."),
     405: ("method_not_allowed", "This method is not allowed here."),
+    408: ("request_timeout", "The request took too long to arrive."),
     413: ("body_too_large", "The request body is too large."),
+    414: ("address_too_long", "The address of the request is too long."),
+    431: ("headers_too_large", "The headers of the request are too many or too long."),
     500: ("internal_error", "Something went wrong on our side."),
+    503: ("unavailable", "The request could not be served in time; try again."),
 }
 
 
-def problem_response(status: int) -> HttpResponse:
+def problem_response(status: int, request_id: str = "") -> HttpResponse:
     code, detail = _TITLES.get(status, ("error", "The request failed."))
-    return HttpResponse(encoder.encode(problem(status, code, detail)), status=status, content_type=PROBLEM_CONTENT_TYPE)
+    body = encoder.encode(problem(status, code, detail, request_id=request_id))
+    return HttpResponse(body, status=status, content_type=PROBLEM_CONTENT_TYPE)
+
+
+def early_refusal(status: int) -> HttpResponse:
+    """The whole answer to a request that no middleware will see: the server itself cannot take it in."""
+    request_id = uuid.uuid4().hex
+    response = problem_response(status, request_id)
+    response["X-Request-ID"] = request_id
+    response["Content-Length"] = str(len(response.content))
+    response["Content-Security-Policy"] = settings.CONTENT_SECURITY_POLICY
+    response["X-Content-Type-Options"] = "nosniff"
+    response["Referrer-Policy"] = settings.SECURE_REFERRER_POLICY
+    response["Cache-Control"] = "no-store"
+    if status == 503:
+        response["Retry-After"] = "1"
+    return response
 
 
 class RequestIdMiddleware:
@@ -113,6 +135,26 @@ def _without_page(response: HttpResponse) -> HttpResponse:
         if name != "Content-Length":
             found.setdefault(name, value)
     return found
+
+
+class StaticFilesMiddleware(WhiteNoiseMiddleware):  # type: ignore[misc]
+    """The static files; what a symbolic link in our own folders brings in from elsewhere is not among them."""
+
+    def add_file_to_dictionary(self, url: str, path: str, stat_cache: Any = None) -> None:
+        if _stays_inside(path):
+            super().add_file_to_dictionary(url, path, stat_cache=stat_cache)
+
+    def candidate_paths_for_url(self, url: str) -> Iterator[str]:
+        return filter(_stays_inside, super().candidate_paths_for_url(url))
+
+
+def _stays_inside(path: str) -> bool:
+    """Whether what `path` leads to is in that one of our folders which holds it; a package may link as it likes."""
+    if "\0" in path:
+        return False
+    folders = [Path(folder) for folder in (*settings.STATICFILES_DIRS, settings.STATIC_ROOT)]
+    holding = [folder for folder in folders if Path(path).is_relative_to(folder)]
+    return all(Path(path).resolve().is_relative_to(folder.resolve()) for folder in holding)
 
 
 class ContentSecurityPolicyMiddleware:

@@ -1,5 +1,6 @@
 """The REST surface, in one list that three prefixes and any later version share."""
 
+from django.conf import settings
 from django.urls import URLPattern, URLResolver, include, path
 from drf_spectacular.views import SpectacularJSONAPIView, SpectacularRedocView, SpectacularSwaggerView
 
@@ -22,6 +23,10 @@ documents: Patterns = [
     path("redoc", SpectacularRedocView.as_view(url="/api/v1/openapi.json"), name="redoc"),
     path("ws/asyncapi.json", AsyncApiView.as_view(), name="asyncapi"),
 ]
+
+
+if settings.ENV.api_docs == "off":
+    documents = []
 
 
 def mounted(prefix: str, namespace: str) -> URLResolver:

@@ -4,15 +4,15 @@ import os
 from typing import Any
 
 import django
-from django.core.asgi import get_asgi_application
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "signalbox.settings")
 django.setup()
 
 # Socket endpoints import models, which exist only once Django is set up.
+from signalbox.http import PooledHandler  # noqa: E402
 from signalbox.sockets import routed  # noqa: E402
 
-_http = get_asgi_application()
+_http = PooledHandler()
 
 
 async def application(scope: Any, receive: Any, send: Any) -> None:

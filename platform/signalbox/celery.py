@@ -1,8 +1,10 @@
 """Celery, for installations with Redis: it wakes workers up; what is to be done stands in the job's row."""
 
 import os
+from typing import Any
 
 from celery import Celery
+from celery.signals import setup_logging
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "signalbox.settings")
 
@@ -18,6 +20,11 @@ app.conf.update(
     broker_connection_retry_on_startup=True,
     broker_transport_options={"socket_timeout": 5, "socket_connect_timeout": 5},
 )
+
+
+@setup_logging.connect
+def keep_our_logging(**kwargs: Any) -> None:
+    """Without a receiver Celery puts handlers of its own in place of ours, which mask what is secret."""
 
 
 @app.task(name="kernel.run_job")

@@ -1,10 +1,11 @@
 """What the environment may say, typed: a wrong value is refused at start, by name."""
 
 import os
+import re
 import secrets
 import sys
 from email.utils import parseaddr
-from ipaddress import ip_network
+from ipaddress import ip_address, ip_network
 from pathlib import Path
 from typing import Annotated, Literal, Self
 from urllib.parse import quote, urlsplit
@@ -18,6 +19,7 @@ BASE_DIR = Path(__file__).resolve().parents[2]
 EXIT_CONFIG = 78  # EX_CONFIG of sysexits.h
 SAMPLE_SECRETS = frozenset({"secret", "changeme", "your-secret-key-here", "your-secret-key", "password"})
 LEAST_SECRET_BYTES = 32
+LEAST_KEY_VARIETY = 10  # different bytes among the 32 of a key; random ones never have so few
 KYC_PURPOSES = frozenset({"live_trading", "publish"})
 
 Words = Annotated[tuple[str, ...], NoDecode]
@@ -40,6 +42,8 @@ class Environment(BaseSettings):
     allowed_hosts: Words = ()
     cors_allowed_origins: Words = ()
     trusted_proxies: Words = ()
+    control_panel: bool = True
+    api_docs: Literal["public", "signed_in", "off"] = "public"
 
     database_url: str = ""
     db_host: str = ""
@@ -68,6 +72,11 @@ class Environment(BaseSettings):
     email_use_tls: bool = True
     email_use_ssl: bool = False
     default_from_email: str = ""
+    email_provider: Literal["", "brevo", "mailgun", "mandrill", "postmark", "resend", "sendgrid"] = ""
+    email_api_key: str = ""
+
+    vapid_private_key: str = ""
+    outgoing_private_hosts: Words = ()
 
     audit_retention_days: int = Field(default=7 * 365, ge=30)
     mfa_required_for_staff: bool = False
@@ -75,6 +84,12 @@ class Environment(BaseSettings):
     writes_per_minute: int = Field(default=60, ge=1)
     public_calls_per_minute: int = Field(default=1_200, ge=1)
     sign_in_calls_per_minute: int = Field(default=60, ge=1)
+    broadcasts_per_minute: int = Field(default=10, ge=1)
+    formula_notifications_per_minute: int = Field(default=60, ge=1)
+    notification_retention_days: int = Field(default=365, ge=1)
+    header_seconds: float = Field(default=10.0, gt=0, le=3_600)
+    body_seconds: float = Field(default=60.0, gt=0, le=3_600)
+    idle_seconds: float = Field(default=120.0, gt=0, le=3_600)
     demo_password: str = ""
     datafeed_public: bool = True
     ws_token_in_url: bool | None = None
@@ -89,6 +104,7 @@ class Environment(BaseSettings):
         "cors_allowed_origins",
         "trusted_proxies",
         "kyc_required_for",
+        "outgoing_private_hosts",
         "bar_broadcaster_symbols",
         "bar_broadcaster_resolutions",
         mode="before",
@@ -137,6 +153,13 @@ class Environment(BaseSettings):
             parse_keys(value)
         return value
 
+    @field_validator("vapid_private_key")
+    @classmethod
+    def push_key(cls, value: str) -> str:
+        if value and not re.fullmatch(r"[A-Za-z0-9_-]{43}", value):
+            raise ValueError("must be 32 bytes in base64url, without padding")
+        return value
+
     @field_validator("kyc_required_for")
     @classmethod
     def known_purposes(cls, value: tuple[str, ...]) -> tuple[str, ...]:
@@ -158,18 +181,36 @@ class Environment(BaseSettings):
         return self
 
     @model_validator(mode="after")
+    def one_way_to_mail(self) -> Self:
+        if bool(self.email_provider) != bool(self.email_api_key):
+            raise ValueError("EMAIL_PROVIDER and EMAIL_API_KEY are set together or not at all")
+        return self
+
+    @model_validator(mode="after")
     def safe_in_production(self) -> Self:
         if self.environment != "production":
             return self
         secret = self.secret_key
-        if len(secret.encode()) < LEAST_SECRET_BYTES or secret.lower() in SAMPLE_SECRETS:
+        if len(secret.encode()) < LEAST_SECRET_BYTES or _is_sample(secret):
             raise ValueError(f"SECRET_KEY must be your own, of at least {LEAST_SECRET_BYTES} bytes, in production")
         if self.debug:
             raise ValueError("DEBUG must be off in production")
         if not self.field_keys:
             raise ValueError("FIELD_KEYS must be set in production, and kept apart from the backups")
+        if any(len(set(key)) < LEAST_KEY_VARIETY for key in parse_keys(self.field_keys).keys.values()):
+            raise ValueError("FIELD_KEYS must be random bytes, not a sample, in production")
         if not self.public_base_url.startswith("https://"):
             raise ValueError("PUBLIC_BASE_URL must be the https:// address of the site in production")
+        if not self.trusted_proxies:
+            # The server speaks no TLS: a request that nobody vouches for is sent to https://, and comes back the same.
+            raise ValueError("TRUSTED_PROXIES must name the proxy that ends TLS in production")
+        return self
+
+    @model_validator(mode="after")
+    def debug_stays_at_home(self) -> Self:
+        """What Django's debug pages show is for nobody on another machine."""
+        if self.debug and not is_loopback(self.host):
+            raise ValueError("DEBUG must be off where HOST is not an address of this machine alone")
         return self
 
     @property
@@ -193,6 +234,19 @@ class Environment(BaseSettings):
         if self.ws_token_in_url is not None:
             return self.ws_token_in_url
         return not self.is_production
+
+
+def is_loopback(host: str) -> bool:
+    """Whether only this machine reaches what listens at `host`."""
+    try:
+        return ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"
+
+
+def _is_sample(secret: str) -> bool:
+    text = secret.lower()
+    return text.startswith("django-insecure") or text.strip("-_ ") in SAMPLE_SECRETS or len(set(text)) == 1
 
 
 _SCHEMES: dict[str, tuple[str, ...]] = {

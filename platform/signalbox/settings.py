@@ -57,8 +57,9 @@ MIDDLEWARE = [
     "kernel.middleware.ClientAddressMiddleware",
     "django.middleware.security.SecurityMiddleware",
     "kernel.middleware.ContentSecurityPolicyMiddleware",
-    "whitenoise.middleware.WhiteNoiseMiddleware",
+    "kernel.middleware.StaticFilesMiddleware",
     "corsheaders.middleware.CorsMiddleware",
+    "datafeed.middleware.ClassicErrorsMiddleware",
     "kernel.middleware.ApiPathMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",
     "django.middleware.common.CommonMiddleware",
@@ -101,6 +102,8 @@ DATABASES: dict[str, dict[str, Any]] = {
     "default": dict(
         dj_database_url.parse(
             ENV.database_url or f"sqlite:///{DATA_DIR / 'signalbox.sqlite3'}",
+            # Connections belong to threads that live as long as the process; each is checked before its next request.
+            conn_max_age=None,
             conn_health_checks=True,
         )
     )
@@ -218,8 +221,18 @@ EMAIL_HOST_USER, EMAIL_HOST_PASSWORD = ENV.email_host_user, ENV.email_host_passw
 EMAIL_USE_SSL = ENV.email_use_ssl
 EMAIL_USE_TLS = ENV.email_use_tls and not ENV.email_use_ssl
 EMAIL_TIMEOUT = 10
+EMAIL_PROVIDER = ENV.email_provider
+ANYMAIL: dict[str, Any] = {"REQUESTS_TIMEOUT": EMAIL_TIMEOUT}
+if EMAIL_PROVIDER:
+    EMAIL_BACKEND = f"anymail.backends.{EMAIL_PROVIDER}.EmailBackend"
+    key_name = "SERVER_TOKEN" if EMAIL_PROVIDER == "postmark" else "API_KEY"
+    ANYMAIL[f"{EMAIL_PROVIDER.upper()}_{key_name}"] = ENV.email_api_key
 DEFAULT_FROM_EMAIL = ENV.default_from_email or f"Signalbox <signalbox@{urlsplit(ENV.base_url).hostname}>"
 PUBLIC_BASE_URL = ENV.base_url
+
+# What notifications are sent to. A random 32-byte text is a key of the curve that browsers' push services ask for.
+VAPID_PRIVATE_KEY = ENV.vapid_private_key or kept_secret(DATA_DIR, "vapid_key", 32)
+OUTGOING_PRIVATE_HOSTS = frozenset(host.lower() for host in ENV.outgoing_private_hosts)
 
 AUDIT_RETENTION_DAYS = ENV.audit_retention_days
 
@@ -251,8 +264,16 @@ SPECTACULAR_SETTINGS: dict[str, Any] = {
     "DESCRIPTION": "Formulas, live signals, notifications and market data over REST.",
     "VERSION": "1.0.0",
     "SERVE_INCLUDE_SCHEMA": False,
-    "SERVE_PERMISSIONS": ["rest_framework.permissions.AllowAny"],
-    "SERVE_AUTHENTICATION": [],
+    "SERVE_PERMISSIONS": [
+        f"rest_framework.permissions.{'AllowAny' if ENV.api_docs == 'public' else 'IsAuthenticated'}"
+    ],
+    # A browser that opens the pages brings the session of the control panel, a program its token.
+    "SERVE_AUTHENTICATION": []
+    if ENV.api_docs == "public"
+    else [
+        "accounts.authentication.SessionTokenAuthentication",
+        "rest_framework.authentication.SessionAuthentication",
+    ],
     "SCHEMA_PATH_PREFIX": r"/api/v1",
     "COMPONENT_SPLIT_REQUEST": True,
     "POSTPROCESSING_HOOKS": [
@@ -264,6 +285,8 @@ SPECTACULAR_SETTINGS: dict[str, Any] = {
         "IdentityStatus": "accounts.models.people.KycStatus",
         "DeploymentStatus": "formulas.models.DeploymentStatus",
         "Side": "formulas.models.Side",
+        "ChannelStatus": "notifications.models.ChannelStatus",
+        "Priority": "notifications.models.Priority",
         "Outcome": ["ok", "error"],
         "Role": "accounts.models.Role",
         "MemberRole": [("user", "User"), ("company_admin", "Company Admin")],
@@ -276,9 +299,18 @@ CALLS_PER_MINUTE = ENV.calls_per_minute
 WRITES_PER_MINUTE = ENV.writes_per_minute
 PUBLIC_CALLS_PER_MINUTE = ENV.public_calls_per_minute
 SIGN_IN_CALLS_PER_MINUTE = ENV.sign_in_calls_per_minute
+BROADCASTS_PER_MINUTE = ENV.broadcasts_per_minute
+FORMULA_NOTIFICATIONS_PER_MINUTE = ENV.formula_notifications_per_minute
+NOTIFICATION_RETENTION_DAYS = ENV.notification_retention_days
 # What one answer may carry and one page may ask for; kernel.api reads these.
 REQUEST_BODY_LIMIT = 1024 * 1024
 DATA_UPLOAD_MAX_MEMORY_SIZE = REQUEST_BODY_LIMIT
+# What the server itself takes in of a request: signalbox.bodies reads these.
+ADDRESS_LIMIT = 8 * 1024  # bytes of path and query
+HEADER_LIMIT, HEADER_BYTES_LIMIT = 100, 16 * 1024
+HEADER_SECONDS, BODY_SECONDS, IDLE_SECONDS = ENV.header_seconds, ENV.body_seconds, ENV.idle_seconds
+# What JSON may hold: kernel.api.parsers reads these.
+JSON_DEPTH_LIMIT, JSON_KEYS_LIMIT, JSON_TEXT_LIMIT = 32, 1_000, 10_000
 CORS_ALLOWED_ORIGINS = [*ENV.cors_allowed_origins]
 CORS_ALLOW_CREDENTIALS = False
 CORS_ALLOW_HEADERS = [*default_headers, "idempotency-key", "if-match", "x-request-id"]
@@ -329,7 +361,10 @@ KYC_FILE_LIMIT = 10 * 1024 * 1024
 KYC_QUOTA = 200 * 1024 * 1024  # of everything one person has handed in and not had erased
 
 DATAFEED_PUBLIC = ENV.datafeed_public
+HTTP_THREADS = 8
 WS_TOKEN_IN_URL = ENV.token_in_url_allowed
+# Of one person, and of all who have not said who they are at one address; subscriptions are those of a connection.
+WS_CONNECTIONS_PER_USER, WS_STRANGERS_PER_ADDRESS, WS_SUBSCRIPTIONS = 20, 50, 500
 REPLAY_INTERVAL = ENV.replay_interval
 BAR_BROADCASTER_ENABLED = ENV.bar_broadcaster_enabled
 BAR_BROADCASTER_INTERVAL = ENV.bar_broadcaster_interval
@@ -360,6 +395,10 @@ LOGGING: dict[str, Any] = {
         "daphne": {"level": "WARNING"},
         "django.channels.server": {"level": "WARNING"},
         "django.request": {"level": "ERROR"},
+        # What they say in detail holds the addresses and keys of people's channels.
+        "apprise": {"level": "WARNING"},
+        "urllib3": {"level": "WARNING"},
+        "httpcore": {"level": "WARNING"},
     },
 }
 if ENV.log_file:

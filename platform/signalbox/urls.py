@@ -7,13 +7,14 @@ from django.urls import path
 
 from kernel.middleware import problem_response
 from signalbox.api import mounted
-from signalbox.views import home
+from signalbox.views import home, service_worker
 
 admin.site.site_header = admin.site.site_title = "Signalbox"
 
 urlpatterns = [
-    path("admin/", admin.site.urls),
+    *([path("admin/", admin.site.urls)] if settings.ENV.control_panel else []),
     path("", home, name="home"),
+    path("sw.js", service_worker, name="service-worker"),
     mounted("api/v1/", "v1"),
     mounted("api/", "api"),
     mounted("", "plain"),

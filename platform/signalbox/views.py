@@ -7,6 +7,7 @@ from django.shortcuts import render
 from django.views.decorators.csrf import csrf_exempt
 from django.views.decorators.http import require_safe
 from django.views.decorators.vary import vary_on_headers
+from drf_spectacular.settings import spectacular_settings
 from drf_spectacular.utils import extend_schema
 from rest_framework.permissions import AllowAny
 from rest_framework.request import Request
@@ -49,6 +50,16 @@ def home(request: HttpRequest) -> HttpResponse:
     return HttpResponse(encoder.encode(metadata()), content_type="application/json")
 
 
+@vary_on_headers("Accept-Encoding")
+@require_safe
+def service_worker(request: HttpRequest) -> HttpResponse:
+    """`/sw.js`: shows browser pushes. At the root, so that it is the worker of every page; asked for anew each time."""
+    script = render(request, "sw.js", content_type="text/javascript; charset=utf-8")
+    script["Cache-Control"] = "no-cache"
+    script["Service-Worker-Allowed"] = "/"
+    return script
+
+
 class RootView(APIView):
     """The metadata under the API's own prefixes."""
 
@@ -61,10 +72,10 @@ class RootView(APIView):
 
 
 class AsyncApiView(APIView):
-    """The sockets' own document, made from the types that validate their messages."""
+    """The sockets' own document, made from the types that validate their messages; open as the API's documents are."""
 
-    permission_classes = [AllowAny]
-    authentication_classes = ()
+    permission_classes = spectacular_settings.SERVE_PERMISSIONS
+    authentication_classes = spectacular_settings.SERVE_AUTHENTICATION
 
     @extend_schema(exclude=True)
     def get(self, request: Request) -> Response:

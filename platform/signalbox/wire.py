@@ -1,4 +1,4 @@
-"""Frames written straight to Daphne's connections: what 5,000 sockets hear is built once and sent 5,000 times.
+"""Daphne's connections: what 5,000 sockets hear is built once and written straight to each, within bounds.
 
 The way of the library, by a coroutine, a frame and the reactor's turn for each message, costs ten times as much. Three
 things are used that its documents do not promise, and a test pins them: the transport's `socket`, and the two buffers
@@ -6,14 +6,22 @@ that show whether bytes of its own still wait there.
 """
 
 import asyncio
+import socket
 from typing import Any
 
-from autobahn.websocket.protocol import WebSocketProtocol
-from twisted.internet.interfaces import IPullProducer
-from zope.interface import implementer
+from daphne.ws_protocol import WebSocketProtocol
 
+from kernel import clock
 from kernel.realtime.frames import Text
 from kernel.realtime.outlets import LINGER, ONE_WRITE, Outlet
+
+# Frames that carry nothing to the application, which has a limit of its own: a burst of so many, then so many a second.
+IDLE_BURST, IDLE_A_SECOND = 100.0, 20.0
+TOO_MUCH = 4429
+
+# What the system may hold for a connection, by its own count twice that: left alone it takes in megabytes for one that
+# reads nothing, and we would hear of it late.
+SYSTEM_BYTES = 128 * 1024
 
 # What follows a first message within so long is joined with it: one write for a burst.
 BEAT = 0.005
@@ -45,9 +53,8 @@ class Beat:
 beat = Beat()
 
 
-@implementer(IPullProducer)
 class WireOutlet(Outlet):
-    """The way out of one of Daphne's connections; it is the transport's producer while bytes wait there."""
+    """The way out of one of Daphne's connections; it is the transport's pull producer while bytes wait there."""
 
     __slots__ = ("_beat", "_is_producer", "_protocol")
 
@@ -123,3 +130,40 @@ class WireOutlet(Outlet):
         if self.close_code is not None and (at_once or not self._queue):
             self._forget()
             self._protocol.sendClose(code=self.close_code)
+
+
+class Connection(WebSocketProtocol):
+    """Daphne's, which answers pings without end and hangs up before a goodbye of its own is on the wire."""
+
+    transport: Any
+    _idle_frames, _counted_at = 0.0, 0.0
+
+    def connectionMade(self) -> None:  # noqa: N802  Twisted's name
+        super().connectionMade()
+        self.transport.socket.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, SYSTEM_BYTES)
+
+    def _onPing(self, payload: bytes) -> None:  # noqa: N802  autobahn's names
+        if self._may_idle():
+            super()._onPing(payload)
+
+    def _onPong(self, payload: bytes) -> None:  # noqa: N802
+        if self._may_idle():
+            super()._onPong(payload)
+
+    def _onMessageFrameBegin(self, length: int) -> None:  # noqa: N802
+        if length or self._may_idle():
+            super()._onMessageFrameBegin(length)
+
+    def _may_idle(self) -> bool:
+        now = clock.monotonic()
+        self._idle_frames = max(0.0, self._idle_frames - (now - self._counted_at) * IDLE_A_SECOND) + 1
+        self._counted_at = now
+        if self._idle_frames > IDLE_BURST:
+            self.sendClose(code=TOO_MUCH)
+        return self._idle_frames <= IDLE_BURST
+
+    def _closeConnection(self, abort: bool = False) -> None:  # noqa: N802
+        super()._closeConnection(False)
+        if abort:
+            # Whoever does not read what was said last is cut off.
+            asyncio.get_running_loop().call_later(1, self.transport.abortConnection)

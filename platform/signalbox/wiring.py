@@ -7,7 +7,15 @@ from django.conf import settings
 from django.contrib.auth.signals import user_logged_in, user_logged_out
 
 from accounts import mails  # noqa: F401  registers its jobs
-from accounts.events import ApiKeyRevoked, KycReviewed, SessionRevoked, UserChanged, UserRegistered
+from accounts.events import (
+    ApiKeyRevoked,
+    KycErased,
+    KycReviewed,
+    SessionRevoked,
+    UserChanged,
+    UserDeleted,
+    UserRegistered,
+)
 from accounts.handlers import (
     close_key_sockets,
     close_session_sockets,
@@ -16,13 +24,15 @@ from accounts.handlers import (
     note_panel_sign_out,
 )
 from accounts.services import forget_old_invitations, forget_old_links, forget_old_sessions
-from accounts.sockets import authenticate_socket, still_good
+from accounts.sockets import authenticate_sockets, still_good
 from accounts.tasks import sweep_kyc
 from accounts.throttling import forget_old_failures
 from datafeed.events import BarClosed
+from datafeed.marks import use_marks
 from datafeed.tasks import run_feed
 from formulas.events import AlertRaised, SignalRaised, SubscriptionChanged
 from formulas.handlers import evaluate_formulas, push_signal
+from formulas.selectors import marks_of
 from formulas.tasks import catch_up
 from kernel.api.idempotency import forget_old_answers
 from kernel.audit import cut_old_entries
@@ -31,18 +41,22 @@ from kernel.events import on, retry_pending
 from kernel.jobs import requeue_abandoned, run_jobs
 from kernel.realtime import use_authenticator, use_stream_source
 from kernel.realtime.rechecks import use_rechecker, watch_sockets
+from notifications.deliverer import run_deliveries
 from notifications.events import NotificationCreated
 from notifications.handlers import (
     follow_subscription,
+    forget_deleted_person,
     join_own_streams,
     move_streams,
     notify_of_alert,
     notify_subscribers,
     push_to_sockets,
+    redact_erased_reviews,
     tell_of_review,
 )
 from notifications.selectors import NotificationStreams
-from notifications.tasks import sweep_unpublished
+from notifications.services import forget_old_deliveries, forget_old_notifications, tell_held_back
+from notifications.tasks import keep_marking_published, sweep_unpublished
 from portfolio.events import PositionChanged
 from portfolio.handlers import push_position
 
@@ -59,22 +73,28 @@ def wire() -> None:
     # People come, move and go.
     on(UserRegistered, join_own_streams)
     on(UserChanged, move_streams, close_user_sockets)
+    on(UserDeleted, forget_deleted_person)
     on(SessionRevoked, close_session_sockets)
     on(ApiKeyRevoked, close_key_sockets)
     on(SubscriptionChanged, follow_subscription)
     on(KycReviewed, tell_of_review)
+    on(KycErased, redact_erased_reviews)
     user_logged_in.connect(note_panel_sign_in, dispatch_uid="note_panel_sign_in")
     user_logged_out.connect(note_panel_sign_out, dispatch_uid="note_panel_sign_out")
 
     # What the floor asks of the apps above it.
-    use_authenticator(authenticate_socket)
+    use_authenticator(authenticate_sockets)
     use_rechecker(still_good)
     use_stream_source(NotificationStreams())
+    use_marks(marks_of)
 
     # What a server does beside answering. The leader's tasks run in one process at a time.
     keep_running("sockets", watch_sockets)
     keep_running("feed", _feed, by_leader=True)
+    keep_running("published", keep_marking_published)
     keep_running("notifications", lambda: every(1, sweep_unpublished), by_leader=True)
+    keep_running("summaries", lambda: every(5, tell_held_back), by_leader=True)
+    keep_running("deliveries", run_deliveries)
     keep_running("events", lambda: every(1, retry_pending), by_leader=True)
     keep_running("kyc", lambda: every(900, sweep_kyc), by_leader=True)
     keep_running("housekeeping", lambda: every(3600, _tidy_up), by_leader=True)
@@ -92,6 +112,8 @@ def _tidy_up() -> None:
     forget_old_links()
     forget_old_invitations()
     cut_old_entries()
+    forget_old_deliveries()
+    forget_old_notifications()
 
 
 async def _feed() -> None:

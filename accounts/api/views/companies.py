@@ -18,6 +18,7 @@ from accounts.api.views.links import TokenSerializer
 from accounts.errors import InviteInstead
 from accounts.models import Company, Invitation, Role, User
 from kernel.api.fields import MomentField
+from kernel.api.parsers import UniqueKeysParser
 from kernel.errors import Invalid
 from kernel.permissions import RolePermission
 
@@ -75,7 +76,7 @@ class InvitationSerializer(serializers.ModelSerializer[Invitation]):
 
     def get_token(self, invitation: Invitation) -> str | None:
         """Null where it goes out by mail; else to be handed over by hand, told this once."""
-        token: str | None = self.context["token"]
+        token: str | None = self.context.get("token")
         return token
 
 
@@ -98,6 +99,7 @@ class MembersView(ListAPIView[User]):
     """Who belongs to the company."""
 
     permission_classes = THEIR_ADMINISTRATORS
+    parser_classes = [UniqueKeysParser]
     serializer_class = MemberSerializer
     queryset = User.objects.none()
     filter_backends = []
@@ -132,8 +134,19 @@ class MemberView(APIView):
         return Response(status=status.HTTP_204_NO_CONTENT)
 
 
-class InvitationsView(APIView):
+@extend_schema_view(get=extend_schema(operation_id="company_invitations"))
+class InvitationsView(ListAPIView[Invitation]):
+    """Who is invited and has not answered yet."""
+
     permission_classes = THEIR_ADMINISTRATORS
+    parser_classes = [UniqueKeysParser]
+    serializer_class = InvitationSerializer
+    queryset = Invitation.objects.none()
+    filter_backends = []
+
+    def get_queryset(self) -> QuerySet[Invitation]:
+        company = _company(self.request, self.kwargs["slug"])
+        return selectors.open_invitations(company)
 
     @extend_schema(
         operation_id="company_invitations_create", request=InviteSerializer, responses={201: InvitationSerializer}
@@ -149,7 +162,21 @@ class InvitationsView(APIView):
         return Response(answer, status=status.HTTP_201_CREATED, headers=NO_STORE)
 
 
+class InvitationView(APIView):
+    permission_classes = THEIR_ADMINISTRATORS
+
+    @extend_schema(operation_id="company_invitations_withdraw", responses={204: NOTHING})
+    def delete(self, request: Request, slug: str, invitation_id: str) -> Response:
+        """Withdraw an invitation: the link that was sent is good for nothing from then on."""
+        company = _company(request, slug)
+        invitation = get_object_or_404(selectors.open_invitations(company), pk=invitation_id)
+        services.withdraw_invitation(invitation=invitation)
+        return Response(status=status.HTTP_204_NO_CONTENT)
+
+
 class AcceptView(APIView):
+    parser_classes = [UniqueKeysParser]
+
     @extend_schema(operation_id="auth_invitations_accept", request=TokenSerializer, responses=MemberSerializer)
     def post(self, request: Request) -> Response:
         """Join the company that the caller's address was invited to; open sockets close, to come back as a member's."""

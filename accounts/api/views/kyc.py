@@ -21,6 +21,7 @@ from kernel.api.uploads import MultipartParser
 class KycUploadView(APIView):
     parser_classes = [MultipartParser, shapes.DocumentsJSONParser]
     body_limit = shapes.MULTIPART_LIMIT
+    text_limit = shapes.JSON_LIMIT
     file_limit = shapes.FILE_LIMIT
     most_files = shapes.MOST_FILES
 

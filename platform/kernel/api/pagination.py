@@ -18,7 +18,10 @@ ORDERINGS = ("created_at", "-created_at")
 
 
 class PageNumbers(BasePagination):
-    """`page` from 1, `size` (or `limit`) of 1 to 100, 20 where unsaid; a page past the end is empty."""
+    """`page` from 1, `size` (or `limit`) of 1 to 100, 20 where unsaid; a page past the end is empty.
+
+    A view's `as_shown(rows)` adds to them what is shown but not counted.
+    """
 
     request: Request
     page: int
@@ -37,6 +40,8 @@ class PageNumbers(BasePagination):
             raise Invalid.field("page", f"Pages end at row {MOST_OFFSET}.")
         queryset = self._ordered(queryset, view)
         self.total = Paginator(queryset, self.size).count
+        if as_shown := getattr(view, "as_shown", None):
+            queryset = as_shown(queryset)
         return list(queryset[start : start + self.size]) if start < self.total else []
 
     def _ordered(self, rows: QuerySet[Any] | Sequence[Any], view: Any) -> QuerySet[Any] | Sequence[Any]:

@@ -17,14 +17,15 @@ from kernel.errors import Unavailable
 logger = logging.getLogger(__name__)
 
 MINUTE = 60
-SIGN_IN, MARKET_DATA = "sign-in", "market-data"
+SIGN_IN, MARKET_DATA, BROADCAST = "sign-in", "market-data", "broadcast"
 
 
 class CallThrottle(BaseThrottle):
     """So many calls a minute by each person, fewer of them that change something; strangers count by address.
 
-    A view may say `throttle_group`: `market-data` has a limit of its own that charts can live with, and `sign-in` the
-    strictest, always by address. While the cache is gone everything goes on uncounted but `sign-in`, which is 503.
+    A view may say `throttle_group`: `market-data` has a limit of its own that charts can live with, `broadcast` a
+    further one, and `sign-in` the strictest, always by address. While the cache is gone everything goes on uncounted
+    but `sign-in`, which is 503.
     """
 
     def allow_request(self, request: Request, view: Any) -> bool:
@@ -60,6 +61,8 @@ def _counters(request: Request, view: Any) -> Iterator[tuple[str, int]]:
     yield f"calls:{caller}", settings.CALLS_PER_MINUTE
     if request.method not in SAFE_METHODS:
         yield f"writes:{caller}", settings.WRITES_PER_MINUTE
+    if group == BROADCAST:
+        yield f"calls:{BROADCAST}:{caller}", settings.BROADCASTS_PER_MINUTE
 
 
 def _count(key: str) -> int:

@@ -74,5 +74,10 @@ class Typed(Canonical):
 
 
 def _flattened(message: dict[str, Any]) -> dict[str, Any]:
-    outside = {name: message[name] for name in ("stream", "epoch", "seq", "ts", "event_id") if name in message}
+    outside: dict[str, Any] = {
+        name: message[name] for name in ("stream", "epoch", "seq", "ts", "event_id") if name in message
+    }
+    if message.get("posted") is not None:
+        # What these clients read of a broadcast is the payload as its sender posted it.
+        outside["payload"] = message["posted"]
     return {**message["payload"], **outside}

@@ -9,15 +9,16 @@ from typing import Any, TypeVar
 from urllib.parse import parse_qs
 
 import msgspec
+from django.conf import settings
 
 from kernel import clock
-from kernel.background import on_thread
 from kernel.errors import DomainError, problem
 from kernel.realtime import socket as sockets
+from kernel.realtime.crowds import strangers
 from kernel.realtime.dialects import Canonical
-from kernel.realtime.handshake import find_credential, host_is_allowed, origin_is_allowed
+from kernel.realtime.handshake import client_of, find_credential, host_is_allowed, origin_is_allowed
 from kernel.realtime.messages import Envelope, MessageId, Payload, Push, Request
-from kernel.realtime.operations import Operation, authenticator, find_operation, operation
+from kernel.realtime.operations import Operation, authenticate, find_operation, operation
 from kernel.realtime.outlets import EXTENSION, PlainOutlet, Send
 from kernel.realtime.socket import Identity, Socket, SocketError
 
@@ -59,11 +60,13 @@ class ErrorMessage(Push, frozen=True, kw_only=True, tag="error"):
 @operation("auth", AuthRequest)
 async def sign_in(socket: Socket, request: AuthRequest) -> dict[str, Any]:
     """Sign in on an open connection, or prolong it with a fresh token."""
-    identity = await on_thread(authenticator(), "bearer", request.token)
+    identity = await authenticate("bearer", request.token)
     if identity is None:
         socket.close(sockets.UNAUTHENTICATED)
         raise SocketError("The token is not valid.")
     await socket.sign_in(identity)
+    if socket.is_closing:
+        raise SocketError("You have too many connections.")
     until = identity.expires_at
     expires_at = clock.isoformat(clock.from_epoch(int(until))) if until else None
     return {"user_id": identity.user.pk, "expires_at": expires_at}
@@ -109,6 +112,19 @@ class _Connection:
     counted_at: float = 0.0
 
     async def run(self) -> None:
+        # Whoever brings a credential is known in a moment; all others wait at the door for as long as they like.
+        stranger = None if self.credential else client_of(self.scope)
+        if stranger and not strangers.enter(stranger, settings.WS_STRANGERS_PER_ADDRESS):
+            self.socket.close(sockets.TOO_MUCH)
+            await self._until_gone()
+            return
+        try:
+            await self._serve()
+        finally:
+            if stranger:
+                strangers.leave(stranger)
+
+    async def _serve(self) -> None:
         try:
             await self._read()
         except asyncio.CancelledError:
@@ -151,12 +167,12 @@ class _Connection:
             self.socket.close(sockets.SILENT)
 
     async def _admit(self, kind: str, credential: str) -> bool:
-        identity = await on_thread(authenticator(), "bearer" if kind == "subprotocol" else kind, credential)
+        identity = await authenticate("bearer" if kind == "subprotocol" else kind, credential)
         if identity is None:
             self.socket.close(sockets.UNAUTHENTICATED)
             return False
         await self.socket.sign_in(identity)
-        return await self._welcome(identity)
+        return not self.socket.is_closing and await self._welcome(identity)
 
     async def _welcome(self, identity: Identity) -> bool:
         if self.endpoint.admits and not self.endpoint.admits(identity, self.scope["url_route"]["kwargs"]):

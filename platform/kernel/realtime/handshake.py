@@ -6,6 +6,8 @@ from urllib.parse import parse_qs, urlsplit
 from django.conf import settings
 from django.http.request import split_domain_port, validate_host
 
+from kernel.net import address_behind
+
 
 def _header(scope: dict[str, Any], name: bytes) -> list[str]:
     return [value.decode("latin-1") for key, value in scope["headers"] if key == name]
@@ -32,6 +34,12 @@ def origin_is_allowed(scope: dict[str, Any]) -> bool:
     if f"{origin.scheme}://{origin.netloc}" != origins[0] or origin.scheme not in {"http", "https"}:
         return False
     return origins[0] in settings.CORS_ALLOWED_ORIGINS or [origin.netloc] == _header(scope, b"host")
+
+
+def client_of(scope: dict[str, Any]) -> str | None:
+    """The address that connects, looked for behind the trusted proxies; none over a Unix socket."""
+    peer = (scope.get("client") or [None])[0]
+    return address_behind(peer, ",".join(_header(scope, b"x-forwarded-for")))
 
 
 def find_credential(scope: dict[str, Any]) -> tuple[str, str] | None:

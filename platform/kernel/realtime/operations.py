@@ -1,9 +1,10 @@
 """What a client may ask on a socket: one table from message type to request type and handler."""
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
+from kernel.background import Together
 from kernel.realtime.messages import Request
 from kernel.realtime.streams import StreamSource
 
@@ -27,13 +28,13 @@ class Operation:
 
 
 class Authenticator(Protocol):
-    """Finds who a credential belongs to. Blocking; runs on a database thread; none for a bad one."""
+    """Finds who each (kind, credential) belongs to; none for a bad one. Blocking; runs on a database thread."""
 
-    def __call__(self, kind: str, credential: str) -> "Identity | None": ...
+    def __call__(self, credentials: Sequence[tuple[str, str]]) -> "Sequence[Identity | None]": ...
 
 
 _operations: dict[str, Operation] = {}
-_authenticator: list[Authenticator] = []
+_authenticator: "list[Together[tuple[str, str], Identity | None]]" = []
 _stream_source: list[StreamSource] = []
 
 
@@ -68,7 +69,7 @@ def operations() -> list[Operation]:
 
 def use_authenticator(authenticator: Authenticator) -> None:
     """Called by the wiring page: the floor does not know how people sign in."""
-    _authenticator[:] = [authenticator]
+    _authenticator[:] = [Together(authenticator)]
 
 
 def use_stream_source(source: StreamSource) -> None:
@@ -76,8 +77,9 @@ def use_stream_source(source: StreamSource) -> None:
     _stream_source[:] = [source]
 
 
-def authenticator() -> Authenticator:
-    return _authenticator[0]
+async def authenticate(kind: str, credential: str) -> "Identity | None":
+    """Who the credential belongs to; none for a bad one."""
+    return await _authenticator[0].ask((kind, credential))
 
 
 def stream_source() -> StreamSource:

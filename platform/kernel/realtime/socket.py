@@ -13,6 +13,7 @@ from django.conf import settings
 from kernel import clock
 from kernel.errors import DomainError
 from kernel.realtime import hub as hubs
+from kernel.realtime.crowds import people
 from kernel.realtime.dialects import Canonical
 from kernel.realtime.frames import Message, Text
 from kernel.realtime.messages import Push, encode
@@ -27,7 +28,6 @@ Filter = Callable[[dict[str, Any]], bool]
 INVALID, UNAUTHENTICATED, NOT_YOURS, SILENT = 4400, 4401, 4403, 4408
 RESTARTING, TOO_MUCH = 4012, 4429
 
-MOST_TOPICS = 500
 WARN_BEFORE_EXPIRY = 30.0
 
 
@@ -110,9 +110,15 @@ class Socket:
         return self.outlet.close_code is not None
 
     async def sign_in(self, identity: Identity) -> None:
-        """Bind the connection to `identity` until its credential ends; a later one prolongs it."""
+        """Bind the connection to `identity` until its credential ends; a later one prolongs it.
+
+        Somebody who has as many connections as allowed is sent away with 4429.
+        """
         if self.identity and self.identity.user.pk != identity.user.pk:
             raise SocketError("This connection belongs to somebody else.")
+        if self.identity is None and not people.enter(identity.user.pk, settings.WS_CONNECTIONS_PER_USER):
+            self.close(TOO_MUCH)
+            return
         self.identity = identity
         signed_in.add(self)
         for topic in identity.topics:
@@ -138,8 +144,8 @@ class Socket:
     async def listen(self, topic: str, only: Filter | None = None) -> None:
         """Send each message pushed to `topic`, or those whose payload passes `only`; asking again changes that."""
         if topic not in self._topics:
-            if len(self._topics) >= settings_limit():
-                raise SocketError(f"A connection may have {settings_limit()} subscriptions.")
+            if sum(not held.startswith("\x00") for held in self._topics) >= settings.WS_SUBSCRIPTIONS:
+                raise SocketError(f"A connection may have {settings.WS_SUBSCRIPTIONS} subscriptions.")
             self._topics.add(topic)
         if only:
             self._filters[topic] = only
@@ -164,6 +170,11 @@ class Socket:
     async def replay(self, stream: str, after: int, until: int, only: Filter | None = None) -> None:
         """Send the rows of `stream` with `after < seq <= until` once."""
         await relays().replay(stream, _Place(self, after, only), until)
+
+    def filter_streams(self, only: Filter | None) -> None:
+        """Let what passes `only` through from here on, in all streams that are followed."""
+        for place in self.streams.values():
+            place.only = only
 
     def position(self, stream: str) -> int | None:
         """The last `seq` of `stream` that was looked at for this connection; none where it does not follow."""
@@ -196,6 +207,8 @@ class Socket:
         """Leave every topic and stream; called once the connection is gone."""
         self.outlet.drop()
         signed_in.discard(self)
+        if self.identity:
+            people.leave(self.identity.user.pk)
         self._set_expiry(None)
         for chore in self._chores:
             chore.cancel()
@@ -234,10 +247,6 @@ class Socket:
         self._chores.add(task)
         task.add_done_callback(self._chores.discard)
         return task
-
-
-def settings_limit() -> int:
-    return int(getattr(settings, "WS_MOST_SUBSCRIPTIONS", MOST_TOPICS))
 
 
 class AuthExpiringPayload(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):

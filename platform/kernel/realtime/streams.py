@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Protocol
 
-from kernel.background import on_thread
+from kernel.background import Together, on_thread
 from kernel.realtime import hub as hubs
 from kernel.realtime.door import stream_topic
 from kernel.realtime.frames import Message
@@ -19,6 +19,8 @@ from kernel.realtime.frames import Message
 logger = logging.getLogger(__name__)
 
 PAGE = 500
+# So many rows that wake-ups brought may wait for their turn; what comes beyond is read from the table.
+MOST_AT_HAND = 100
 LOOK_EVERY = 2.0
 
 
@@ -65,11 +67,13 @@ class Reader(Protocol):
 
 @dataclass(slots=True)
 class _Relay:
-    """`position` is how far the live readers have come, `newest` the last row that was heard of."""
+    """`position` is how far the live readers have come, `newest` the last row that was heard of, and `at_hand` has
+    those that wake-ups brought, by `seq`."""
 
     stream: str
     position: int
     newest: int
+    at_hand: dict[int, Message] = field(default_factory=dict)
     readers: set[Reader] = field(default_factory=set)
     draining: asyncio.Task[None] | None = None
 
@@ -78,45 +82,12 @@ class _Relay:
         return any(reader.is_live for reader in self.readers)
 
 
-class _Heads:
-    """Asks for the heads of streams: whoever asks while a question is under way shares the next one."""
-
-    def __init__(self, source: StreamSource) -> None:
-        self._source = source
-        self._asked: dict[str, asyncio.Future[int]] = {}
-        self._asking: asyncio.Task[None] | None = None
-
-    async def of(self, stream: str) -> int:
-        """The last `seq` of `stream` that was committed before this call; 0 where it does not exist."""
-        asked = self._asked.get(stream)
-        if asked is None:
-            asked = self._asked[stream] = asyncio.get_running_loop().create_future()
-        if self._asking is None:
-            self._asking = asyncio.create_task(self._ask())
-        return await asyncio.shield(asked)
-
-    async def _ask(self) -> None:
-        try:
-            while self._asked:
-                asked, self._asked = self._asked, {}
-                try:
-                    heads = await on_thread(self._source.heads, list(asked))
-                except Exception as error:  # noqa: BLE001  those who asked have it raised
-                    for future in asked.values():
-                        future.set_exception(error)
-                    continue
-                for stream, future in asked.items():
-                    future.set_result(heads[stream].seq if stream in heads else 0)
-        finally:
-            self._asking = None
-
-
 class Relays:
     """Every stream that has a reader in this process, for one event loop."""
 
     def __init__(self, source: StreamSource) -> None:
         self._source = source
-        self._heads = _Heads(source)
+        self._heads = Together(self._read_heads)
         self._relays: dict[str, _Relay] = {}
         self._watching: asyncio.Task[None] | None = None
 
@@ -131,7 +102,7 @@ class Relays:
         await hubs.hub().join(stream_topic(stream), self._woken)
         if not relay.is_live:
             # From here on whatever is committed wakes us; what was before is asked for.
-            relay.newest = max(relay.newest, await self._heads.of(stream))
+            relay.newest = max(relay.newest, await self._heads.ask(stream))
         while reader.position < (relay.position if relay.is_live else relay.newest):
             if not await self._send_page(reader, stream):
                 break
@@ -164,6 +135,10 @@ class Relays:
                 self._watching = None
             await hubs.hub().leave(stream_topic(stream), self._woken)
 
+    def _read_heads(self, streams: list[str]) -> list[int]:
+        heads = self._source.heads(streams)
+        return [heads[stream].seq if stream in heads else 0 for stream in streams]
+
     async def _send_page(self, reader: Reader, stream: str) -> int:
         rows = await on_thread(self._source.read, stream, reader.position, PAGE)
         for row in rows:
@@ -195,30 +170,31 @@ class Relays:
         if is_next and delivery.message and len(relay.readers) <= hubs.SLICE:
             relay.position = seq
             _hand_on(seq, delivery.message, tuple(relay.readers))
-        else:
-            self._catch_up(relay, delivery.message if is_next else None)
+            return
+        if delivery.message and seq > relay.position and len(relay.at_hand) < MOST_AT_HAND:
+            relay.at_hand[seq] = delivery.message
+        self._catch_up(relay)
 
-    def _catch_up(self, relay: _Relay, message: Message | None = None) -> None:
-        """Bring the live readers to the newest row; `message` is the next one, where it is at hand."""
+    def _catch_up(self, relay: _Relay) -> None:
+        """Bring the live readers to the newest row."""
         if relay.newest > relay.position and relay.draining is None:
-            relay.draining = asyncio.create_task(self._drain(relay, message))
+            relay.draining = asyncio.create_task(self._drain(relay))
 
-    async def _drain(self, relay: _Relay, message: Message | None) -> None:
+    async def _drain(self, relay: _Relay) -> None:
         try:
             while relay.newest > relay.position and relay.readers:
-                if message:
-                    found, message = [(relay.position + 1, message)], None
-                else:
-                    found = await self._next_rows(relay)
-                for seq, said in found:
+                for seq, message in await self._next_rows(relay):
                     if seq > relay.position:
                         relay.position = seq
-                        await _hand_on_in_slices(seq, said, tuple(relay.readers))
+                        await _hand_on_in_slices(seq, message, tuple(relay.readers))
         finally:
             relay.draining = None
 
     async def _next_rows(self, relay: _Relay) -> list[tuple[int, Message]]:
-        heard_of = relay.newest
+        heard_of, following = relay.newest, relay.position + 1
+        if message := relay.at_hand.pop(following, None):
+            return [(following, message)]
+        relay.at_hand = {seq: message for seq, message in relay.at_hand.items() if seq > following}
         try:
             rows = await on_thread(self._source.read, relay.stream, relay.position, PAGE)
         except Exception:  # the database may be away for a moment; the rows are not lost by that

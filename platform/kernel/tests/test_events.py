@@ -8,7 +8,7 @@ import pytest
 from django.db import transaction
 
 from kernel import clock, events
-from kernel.events import Event, on, publish, retry_pending
+from kernel.events import Event, on, publish, publish_many, retry_pending, together
 from kernel.models import PendingEvent
 
 pytestmark = pytest.mark.django_db
@@ -30,7 +30,7 @@ def _own_handlers(monkeypatch: Any) -> None:
     monkeypatch.setattr(events, "_handlers", {})
 
 
-heard: list[int] = []
+heard: list[Any] = []
 failures: list[Exception] = []
 
 
@@ -128,3 +128,50 @@ def test_an_event_that_always_fails_is_put_aside_and_the_next_one_runs() -> None
     let_time_pass()
     assert retry_pending() == 1
     assert heard == [-2]
+
+
+@together
+def listen_to_all(events: Any) -> None:
+    if failures:
+        raise failures.pop()
+    heard.append(tuple(event.times for event in events))
+
+
+def test_what_is_published_together_is_handled_together(django_capture_on_commit_callbacks: Any) -> None:
+    on(RangForSure, listen_to_all, listen)
+    with django_capture_on_commit_callbacks(execute=True):
+        publish_many([RangForSure(1), RangForSure(2), RangForSure(3)])
+        assert PendingEvent.objects.count() == 3
+    assert heard == [(1, 2, 3), 1, 2, 3]
+    assert not PendingEvent.objects.exists()
+
+
+def test_what_fails_together_is_tried_one_by_one(django_capture_on_commit_callbacks: Any) -> None:
+    on(RangForSure, listen_to_all)
+    failures.append(ZeroDivisionError())
+    with django_capture_on_commit_callbacks(execute=True):
+        publish_many([RangForSure(1), RangForSure(2)])
+    assert heard == [(1,), (2,)]
+    assert not PendingEvent.objects.exists()
+
+
+def test_one_bad_event_keeps_no_other_back_and_is_tried_again(django_capture_on_commit_callbacks: Any) -> None:
+    on(RangForSure, listen_to_all)
+    failures.extend([ZeroDivisionError("alone"), ZeroDivisionError("together")])
+    with django_capture_on_commit_callbacks(execute=True):
+        publish_many([RangForSure(1), RangForSure(2)])
+    assert heard == [(2,)]
+    assert PendingEvent.objects.get().payload == {"times": 1}
+    let_time_pass()
+    assert retry_pending() == 1
+    assert heard == [(2,), (1,)]
+
+
+def test_a_great_many_are_handled_in_parts(
+    django_capture_on_commit_callbacks: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(events, "MOST_TOGETHER", 2)
+    on(RangForSure, listen_to_all)
+    with django_capture_on_commit_callbacks(execute=True):
+        publish_many([RangForSure(number) for number in range(5)])
+    assert heard == [(0, 1), (2, 3), (4,)]

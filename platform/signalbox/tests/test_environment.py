@@ -6,13 +6,14 @@ from typing import Any
 
 import pytest
 
-from signalbox.environment import EXIT_CONFIG, Environment, kept_secret, read_environment
+from signalbox.environment import EXIT_CONFIG, Environment, is_loopback, kept_secret, read_environment
 
 PRODUCTION = {
     "ENVIRONMENT": "production",
-    "SECRET_KEY": "k" * 40,
+    "SECRET_KEY": "k9" * 20,
     "PUBLIC_BASE_URL": "https://box.example.com",
     "FIELD_KEYS": "one:AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8=",
+    "TRUSTED_PROXIES": "10.0.0.1",
 }
 
 
@@ -55,6 +56,8 @@ def test_with_nothing_set_everything_stays_in_one_process(monkeypatch: Any) -> N
         ("KYC_SCANNER", "other"),
         ("KYC_REQUIRED_FOR", "publish,flying"),
         ("CLAMAV_PORT", "0"),
+        ("EMAIL_PROVIDER", "pigeon"),
+        ("VAPID_PRIVATE_KEY", "short"),
     ],
 )
 def test_a_wrong_value_stops_the_start_and_names_the_variable(
@@ -74,10 +77,15 @@ def test_a_wrong_value_stops_the_start_and_names_the_variable(
         ("SECRET_KEY", ""),
         ("SECRET_KEY", "your-secret-key-here"),
         ("SECRET_KEY", "short"),
+        ("SECRET_KEY", "x" * 64),
+        ("SECRET_KEY", "django-insecure-" + "7Qx" * 20),
+        ("SECRET_KEY", "-" * 40 + "changeme"),
+        ("FIELD_KEYS", "one:" + "A" * 43 + "="),
         ("DEBUG", "1"),
         ("FIELD_KEYS", ""),
         ("PUBLIC_BASE_URL", ""),
         ("PUBLIC_BASE_URL", "http://box.example.com"),
+        ("TRUSTED_PROXIES", ""),
     ],
 )
 def test_production_refuses_what_is_not_safe(monkeypatch: Any, capsys: Any, name: str, value: str) -> None:
@@ -134,6 +142,18 @@ def test_a_proxy_a_sender_or_a_retention_that_cannot_be_stops_the_start_by_name(
         start_with(monkeypatch, **{name: value})
     assert stopped.value.code == EXIT_CONFIG
     assert name in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("host", ["0.0.0.0", "::", "192.0.2.1", "box.example.com", ""])
+def test_debug_pages_are_never_served_to_other_machines(monkeypatch: Any, capsys: Any, host: str) -> None:
+    for name in ("127.0.0.1", "::1", "localhost"):
+        assert start_with(monkeypatch, DEBUG="1", HOST=name).debug
+    if host:
+        with pytest.raises(SystemExit) as stopped:
+            start_with(monkeypatch, DEBUG="1", HOST=host)
+        assert stopped.value.code == EXIT_CONFIG
+        assert "DEBUG" in capsys.readouterr().err
+    assert not is_loopback(host)
 
 
 @pytest.mark.parametrize(

@@ -4,6 +4,8 @@ const BASE = '/api/v1/';
 const STORED_AS = 'signalbox.refresh';
 const REFRESH_AHEAD = 60; // seconds before the access token ends, or half its life if that is less
 const ANSWER_WITHIN = 20_000;
+const FILES_WITHIN = 180_000; // five large files on a slow line
+const UNENROLLED = 'mfa_enrolment_required';
 const LONGEST_TIMER = 2_000_000_000; // a larger delay makes setTimeout fire at once
 
 /** A refused or failed request. `status` is 0 when no answer came; `errors` maps a field to its messages. */
@@ -18,18 +20,20 @@ export class ApiError extends Error {
 
 async function exchange(path, { method = 'GET', body, token, query } = {}) {
   const headers = { Accept: 'application/json' };
+  const isForm = body instanceof FormData;
   if (token) headers.Authorization = `Bearer ${token}`;
-  if (body !== undefined) headers['Content-Type'] = 'application/json';
+  // A form names its own type, with the boundary between its parts.
+  if (body !== undefined && !isForm) headers['Content-Type'] = 'application/json';
   let answer;
   try {
     answer = await fetch(address(path, query), {
       method,
       headers,
-      body: body === undefined ? undefined : JSON.stringify(body),
+      body: body === undefined || isForm ? body : JSON.stringify(body),
       // The admin site's cookie must not decide who is speaking here.
       credentials: 'omit',
       cache: 'no-store',
-      signal: AbortSignal.timeout(ANSWER_WITHIN),
+      signal: AbortSignal.timeout(isForm ? FILES_WITHIN : ANSWER_WITHIN),
     });
   } catch {
     throw new ApiError(0, { code: 'unreachable', detail: 'The server cannot be reached. Try again in a moment.' });
@@ -53,7 +57,15 @@ async function readJson(answer) {
   }
 }
 
-/** The signed-in caller. Dispatches `ended` when the server no longer accepts the session. */
+/** Calls what is open to strangers, as nobody. */
+export function callAsStranger(path, body = {}) {
+  return exchange(path, { method: 'POST', body });
+}
+
+/**
+ * The signed-in caller. Dispatches `ended` when the server no longer accepts the session, and `unenrolled` when it asks
+ * for a second factor that the caller has yet to enrol.
+ */
 export class Session extends EventTarget {
   #access = null;
   #expiresAt = 0;
@@ -66,14 +78,28 @@ export class Session extends EventTarget {
     return sessionStorage.getItem(STORED_AS) !== null;
   }
 
-  async signIn(login, password) {
+  /** `code` is of the caller's second factor; without it those who have one get `mfa_required`. */
+  async signIn(login, password, code) {
     const named = login.includes('@') ? { email: login } : { username: login };
-    this.#keep(await exchange('auth/login', { method: 'POST', body: { ...named, password } }));
+    this.#keep(await callAsStranger('auth/login', { ...named, password, ...(code ? { code } : {}) }));
   }
 
+  /** Signs in by the answer of a passkey: `{challenge, credential}`. */
+  async signInByPasskey(answer) {
+    this.#keep(await callAsStranger('auth/login/passkey/complete', answer));
+  }
+
+  /** Signs a newcomer up and in; answers false where a link in a mail has to be followed first. */
   async register({ email, username, password }) {
-    await exchange('auth/register', { method: 'POST', body: { email, username, password } });
+    const { id } = await callAsStranger('auth/register', { email, username, password });
+    if (id === null) return false;
     await this.signIn(email, password);
+    return true;
+  }
+
+  /** The session goes on with new tokens; all others end. */
+  async changePassword(body) {
+    this.#keep(await this.post('auth/password/change', body));
   }
 
   /** Takes up the session this tab had before a reload; answers whether there was one that still holds. */
@@ -86,8 +112,16 @@ export class Session extends EventTarget {
   async signOut() {
     const body = { refresh_token: sessionStorage.getItem(STORED_AS) };
     const token = this.#access;
-    this.#forget();
+    this.forget();
     await exchange('auth/logout', { method: 'POST', body, token });
+  }
+
+  /** Lets go of the session in this tab alone; the server is not told. */
+  forget() {
+    this.#access = null;
+    this.#expiresAt = 0;
+    clearTimeout(this.#timer);
+    sessionStorage.removeItem(STORED_AS);
   }
 
   /** An access token that is good for at least `seconds` more; asks for a new one when it is not. */
@@ -114,6 +148,10 @@ export class Session extends EventTarget {
     return this.#call(path, { method: 'PUT', body });
   }
 
+  patch(path, body = {}) {
+    return this.#call(path, { method: 'PATCH', body });
+  }
+
   delete(path) {
     return this.#call(path, { method: 'DELETE' });
   }
@@ -123,6 +161,7 @@ export class Session extends EventTarget {
     try {
       return await exchange(path, { ...options, token });
     } catch (error) {
+      if (error.code === UNENROLLED) this.dispatchEvent(new Event('unenrolled'));
       if (error.status !== 401 || !token) throw error;
       // Another call may have renewed it meanwhile; then only the repeat is needed.
       if (token === this.#access) await this.#refresh();
@@ -161,15 +200,8 @@ export class Session extends EventTarget {
     return (this.#expiresAt - Date.now()) / 1000;
   }
 
-  #forget() {
-    this.#access = null;
-    this.#expiresAt = 0;
-    clearTimeout(this.#timer);
-    sessionStorage.removeItem(STORED_AS);
-  }
-
   #end(error) {
-    this.#forget();
+    this.forget();
     this.dispatchEvent(new Event('ended'));
     return error;
   }

@@ -1,14 +1,18 @@
 // The page as a whole: signs in, opens the panels, and tells each what the others found.
 
-import { ApiError, Session } from './api.js';
-import { byId, say, whileBusy } from './dom.js';
+import { AccountPanel } from './account/account.js';
+import { ApiError, callAsStranger, Session } from './api.js';
+import { byId, whileBusy } from './dom.js';
 import { FormulaEditor } from './editor.js';
-import { clearErrors, showErrors } from './form-errors.js';
 import { FormulasPanel } from './formulas.js';
 import { InboxPanel } from './inbox.js';
+import { takeLink } from './links.js';
 import { MarketPanel } from './market.js';
+import { askNews, hideNews, tellNews } from './notice.js';
+import { onPushPressed } from './push.js';
 import { SignalsPanel } from './signals.js';
 import { SocketClient } from './socket.js';
+import { Welcome } from './welcome.js';
 
 const DEMO_LOGIN = 'trader@example.com';
 const CONNECTION_WORDS = {
@@ -26,6 +30,15 @@ const editor = new FormulaEditor({
   onCreated: (formula) => formulas.add(formula),
   deploy: (formula) => formulas.deploy(formula),
 });
+const account = new AccountPanel({
+  session, socket, onMe: showMe, onFactors: factorsChanged, onRules: (rules) => inbox.follow(rules),
+});
+const welcome = new Welcome({ session, onEntered: openWorkspace });
+let me = null;
+let invitation = null; // a token that waits for its owner to sign in
+let wanted = null; // a notification to be shown once somebody is signed in
+let mustEnrol = false;
+let isEnrolled = false;
 
 function aimAt(choice) {
   formulas.aim(choice);
@@ -45,113 +58,172 @@ function showConnection(state) {
   byId('connection').querySelector('.connection-word').textContent = CONNECTION_WORDS[state];
 }
 
-async function openWorkspace() {
-  const me = await session.get('auth/me');
+function showMe(changed) {
+  me = changed;
   byId('who').textContent = me.email;
-  byId('who').title = me.role ? `${me.email} (${me.role.replaceAll('_', ' ')})` : me.email;
-  byId('welcome').hidden = true;
-  byId('workspace').hidden = false;
+  byId('to-account').title = me.role ? `${me.email} (${me.role.replaceAll('_', ' ')})` : me.email;
+}
+
+async function openWorkspace() {
+  showMe(await session.get('auth/me'));
+  welcome.hide();
   byId('top-session').hidden = false;
-  byId('content').focus({ preventScroll: true });
+  showView();
   socket.start();
+  if (invitation) askToJoin();
+  await openPanels();
+  if (wanted) showNotification(wanted);
+}
+
+function openPanels() {
   editor.open();
-  await Promise.all([market.open(), signals.open(), inbox.open(), formulas.open(me)]);
+  return Promise.all([market.open(), signals.open(), inbox.open(me), formulas.open(me)]);
 }
 
-function closeWorkspace(words = '') {
+function closeWorkspace() {
+  me = null;
+  mustEnrol = isEnrolled = false;
   socket.stop();
-  for (const panel of [market, signals, inbox, formulas, editor]) panel.close();
-  byId('workspace').hidden = true;
-  byId('top-session').hidden = true;
-  byId('welcome').hidden = false;
-  showForm('sign-in');
-  say(byId('sign-in').querySelector('[data-problem]'), words);
+  hideNews();
+  for (const panel of [market, signals, inbox, formulas, editor, account]) panel.close();
+  for (const id of ['workspace', 'account', 'top-session']) byId(id).hidden = true;
 }
 
-function showForm(name) {
-  for (const form of [byId('sign-in'), byId('register')]) form.hidden = form.id !== name;
-  clearErrors(byId(name));
+/** The workspace, or the account where the address says so. */
+function showView() {
+  const isAccount = location.hash === '#account';
+  const isOther = byId(isAccount ? 'account' : 'workspace').hidden;
+  byId('account').hidden = !isAccount;
+  byId('workspace').hidden = isAccount;
+  byId('to-account').setAttribute('aria-current', isAccount ? 'page' : 'false');
+  // A place in a view that was hidden could not be scrolled to by the link itself.
+  if (location.hash === '#inbox-title') byId('inbox-title').focus();
+  else if (isOther) standAtTop();
+  if (isAccount) account.open(me);
+  else account.close();
 }
 
-/** Signs in by `enter`, which talks to the session; a refusal is shown in the form. */
-function enterBy(form, enter) {
-  return whileBusy(form.querySelector('[type=submit]'), async () => {
-    clearErrors(form);
-    try {
-      await enter();
-      form.reset();
-      await openWorkspace();
-    } catch (error) {
-      if (!(error instanceof ApiError)) throw error;
-      showErrors(form, error);
-    }
-  });
+function standAtTop() {
+  scrollTo(0, 0);
+  byId('content').focus({ preventScroll: true });
 }
 
-byId('sign-in').addEventListener('submit', (event) => {
-  event.preventDefault();
-  const { login, password } = event.target.elements;
-  enterBy(event.target, () => session.signIn(login.value.trim(), password.value));
-});
+// Whoever may do nothing but enrol is led there; the rest of the page would be refused.
+function leadToEnrolment() {
+  // A refusal that was on its way while the factor was added is out of date.
+  if (mustEnrol || isEnrolled || me === null) return;
+  mustEnrol = true;
+  socket.stop();
+  location.hash = 'account';
+  tellNews('Your role needs a second factor. Add an authenticator app or a passkey to go on.');
+}
 
-byId('register').addEventListener('submit', (event) => {
-  event.preventDefault();
-  const { email, username, password } = event.target.elements;
-  enterBy(event.target, () => session.register({
-    email: email.value.trim(), username: username.value.trim(), password: password.value,
-  }));
-});
+function factorsChanged(isEnrolledNow) {
+  isEnrolled = isEnrolledNow;
+  if (!mustEnrol || !isEnrolled) return;
+  mustEnrol = false;
+  hideNews();
+  socket.start();
+  openPanels();
+}
 
-byId('to-register').addEventListener('click', () => { showForm('register'); byId('register-email').focus(); });
-byId('to-sign-in').addEventListener('click', () => { showForm('sign-in'); byId('login').focus(); });
+async function confirmEmail(token) {
+  try {
+    const { email } = await callAsStranger('auth/email/confirm', { token });
+    if (me) tellNews(`${email} is confirmed.`);
+    else welcome.tell(`${email} is confirmed. You can sign in now.`, email);
+  } catch (error) {
+    if (!(error instanceof ApiError)) throw error;
+    if (me) tellNews(error.message);
+    else welcome.warn(error.code === 'link_not_valid' ? `${error.message} Registering again sends one.` : error.message);
+  }
+}
+
+function takeInvitation(token) {
+  invitation = token;
+  if (me) askToJoin();
+  else welcome.tell('You are invited to join a company. Sign in with the address that was invited, or create an account with it.');
+}
+
+function askToJoin() {
+  const leave = me.company ? ` You would leave ${me.company}.` : '';
+  askNews(`You are invited to join a company as ${me.email}.${leave}`, 'Join', join, () => { invitation = null; });
+}
+
+async function join() {
+  await session.post('auth/invitations/accept', { token: invitation });
+  invitation = null;
+  showMe(await session.get('auth/me'));
+  if (!byId('account').hidden) account.showMe(me);
+  tellNews(`You have joined ${me.company}.`);
+}
 
 byId('sign-out').addEventListener('click', (event) => whileBusy(event.currentTarget, async () => {
   closeWorkspace();
-  byId('password').focus();
+  history.replaceState(null, '', location.pathname + location.search);
+  welcome.show('sign-in');
   // The tab has forgotten the session already; a server that is away cannot be told.
   await session.signOut().catch(() => {});
 }));
 
-session.addEventListener('ended', () => closeWorkspace('Your session has ended. Sign in again.'));
+session.addEventListener('ended', () => {
+  closeWorkspace();
+  welcome.warn('Your session has ended. Sign in again.');
+});
+session.addEventListener('unenrolled', leadToEnrolment);
 socket.on('state', showConnection);
 
-/** The password in `#demo=…`, taken out of the address before anything else can see it. */
-function takeDemoPassword() {
-  const found = /^#demo=(.+)$/.exec(location.hash);
-  if (!found) return null;
-  history.replaceState(null, '', location.pathname + location.search);
-  try {
-    return decodeURIComponent(found[1]);
-  } catch {
-    return found[1];
-  }
+/** Shows one notification, also where the account or another part of the workspace was open. */
+function showNotification(id) {
+  wanted = me ? null : id;
+  if (!me || mustEnrol) return undefined;
+  if (location.hash) history.replaceState(null, '', location.pathname + location.search);
+  showView();
+  return inbox.find(id);
 }
 
 function enterDemo(password) {
-  if (!byId('workspace').hidden) closeWorkspace();
-  return enterBy(byId('sign-in'), () => session.signIn(DEMO_LOGIN, password));
+  closeWorkspace();
+  welcome.show('sign-in');
+  return welcome.enterAs(DEMO_LOGIN, password);
 }
 
-// The link pasted into a tab that shows this page already changes the address and loads nothing.
+function chooseNewPassword(token) {
+  closeWorkspace();
+  welcome.chooseNewPassword(token);
+}
+
+const DOORS = {
+  demo: enterDemo, 'reset-password': chooseNewPassword, 'confirm-email': confirmEmail, invitation: takeInvitation,
+  notification: showNotification,
+};
+const KEEPS_SESSION = new Set(['confirm-email', 'invitation', 'notification']);
+
+onPushPressed((id) => id && showNotification(id));
+
+// A link pasted into a tab that shows this page already changes the address and loads nothing.
 addEventListener('hashchange', () => {
-  const password = takeDemoPassword();
-  if (password) enterDemo(password);
+  const link = takeLink();
+  if (link) DOORS[link.action](link.value);
+  else if (me && location.hash !== '#content') showView();
 });
 
-async function begin() {
-  const demoPassword = takeDemoPassword();
-  byId('welcome').hidden = false;
-  if (demoPassword) {
-    await enterDemo(demoPassword);
-    return;
-  }
+async function resume() {
+  if (!session.isResumable) return welcome.show('sign-in', { focus: false });
   try {
-    byId('welcome').hidden = session.isResumable;
-    if (await session.resume()) await openWorkspace();
+    await session.resume();
+    return await openWorkspace();
   } catch (error) {
     if (!(error instanceof ApiError)) throw error;
-    if (error.status !== 401) closeWorkspace(error.message);
+    if (error.status !== 401) welcome.warn(error.message);
+    return undefined;
   }
+}
+
+async function begin() {
+  const link = takeLink();
+  if (!link || KEEPS_SESSION.has(link.action)) await resume();
+  if (link) await DOORS[link.action](link.value);
 }
 
 begin();

@@ -21,7 +21,7 @@ export function clearErrors(form) {
 export function showErrors(form, error) {
   clearErrors(form);
   const unplaced = [];
-  for (const [field, messages] of Object.entries(error.errors ?? {})) {
+  for (const [field, messages] of byField(error.errors ?? {})) {
     const text = [messages].flat().map(sentence).join(' ');
     const line = form.querySelector(`[data-error-for~="${CSS.escape(field)}"]`);
     if (line) place(line, text);
@@ -33,6 +33,16 @@ export function showErrors(form, error) {
   top.textContent = words;
   top.hidden = !words;
   form.querySelector('[aria-invalid]')?.focus();
+}
+
+/** Pairs of field and messages; what is inside of another field is named `outer.inner`. */
+function byField(errors, within = '') {
+  return Object.entries(errors).flatMap(([name, said]) => (
+    isNested(said) ? byField(said, `${within}${name}.`) : [[`${within}${name}`, said]]));
+}
+
+function isNested(said) {
+  return typeof said === 'object' && said !== null && !Array.isArray(said) && !('message' in said || 'detail' in said);
 }
 
 function place(line, text) {

@@ -1,5 +1,6 @@
 """`manage.py serve`: the whole product in one process."""
 
+import sys
 from argparse import ArgumentParser
 from typing import Any
 
@@ -9,7 +10,11 @@ from django.core.management.base import BaseCommand
 
 from signalbox import demo
 from signalbox.asgi import application
+from signalbox.environment import EXIT_CONFIG, is_loopback
 from signalbox.server import Server
+
+# Of a queue that is full the system drops whoever knocks, who tries again a second later: room for a rush.
+BACKLOG = 2_048
 
 
 class Command(BaseCommand):
@@ -21,11 +26,15 @@ class Command(BaseCommand):
         parser.add_argument("--set-up", action="store_true", help="first migrate, load the market, make the demo")
 
     def handle(self, *args: Any, host: str, port: int, set_up: bool, **options: Any) -> None:
+        if settings.DEBUG and not is_loopback(host):
+            self.stderr.write("Signalbox cannot start: DEBUG must be off where others can reach the server")
+            sys.exit(EXIT_CONFIG)
         if set_up:
             self._set_up()
             self.stdout.write(demo.welcome(host, port))
         interface = host.replace(":", r"\:")
-        Server(application=application, endpoints=[f"tcp:port={port}:interface={interface}"]).run()
+        endpoint = f"tcp:port={port}:interface={interface}:backlog={BACKLOG}"
+        Server(application=application, endpoints=[endpoint]).run()
 
     def _set_up(self) -> None:
         """One process instead of three commands: a second start takes a second, not three."""

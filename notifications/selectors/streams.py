@@ -1,23 +1,16 @@
-"""Reading notifications: a person's inbox and figures, and the streams as sockets read them."""
+"""The streams: what they are called, whose they are, and how sockets read them."""
 
-import re
-import uuid
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
-
-from django.db.models import Count, Max, QuerySet
 
 from accounts.models import User
 from kernel import clock
 from kernel.api.fields import NumberField
-from kernel.permissions import Person
 from kernel.realtime import Head, StreamRow
-from notifications.errors import NotificationNotFound
 from notifications.messages import NotificationMessage, NotificationPayload
 from notifications.models import Membership, Notification, Stream
 
-_UUID = re.compile(r"[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")
 _number = NumberField()
 
 EVERYBODY = "all"
@@ -31,64 +24,31 @@ def stream_of_formula(formula_id: int) -> str:
     return f"formula:{formula_id}"
 
 
+def stream_of_role(role: str) -> str:
+    return f"role:{role}"
+
+
+def stream_of_company(slug: str, role: str | None = None) -> str:
+    """The stream of a whole company, or of those of its members who have `role`."""
+    return f"company:{slug}/role:{role}" if role else f"company:{slug}"
+
+
 def streams_by_position(user: User) -> set[str]:
     """The streams that are `user`'s by who they are: their own, everybody's, their role's and their company's."""
     role = "admin" if user.is_admin else user.role
-    names = {stream_of_user(user.pk), EVERYBODY, f"role:{role}"}
+    names = {stream_of_user(user.pk), EVERYBODY, stream_of_role(role)}
     if user.company:
-        names |= {f"company:{user.company.slug}", f"company:{user.company.slug}/role:{role}"}
+        names |= {stream_of_company(user.company.slug), stream_of_company(user.company.slug, role)}
     return names
 
 
-def inbox(user: Person) -> QuerySet[Notification]:
-    """What is addressed to `user`, newest first, with their reading state and the stream, in one query."""
-    return Notification.objects.visible_to(user).with_state().select_related("stream").defer("text")
+def message_of(
+    notification: Notification, stream: Stream, posted: Mapping[str, Any] | None = None
+) -> NotificationMessage:
+    """The socket message that tells of `notification`: the same for everybody, hence without reading state.
 
-
-def find_notification(user: Person, key: str) -> Notification:
-    """The notification of `user`'s inbox with this UUID or sender's own id; raises `NotificationNotFound`."""
-    wanted = {"pk": uuid.UUID(key)} if _UUID.fullmatch(key) else {"external_id": key}
-    notification = inbox(user).filter(**wanted).first() if key else None
-    if notification is None:
-        raise NotificationNotFound
-    return notification
-
-
-def count_unread(user: Person) -> int:
-    return Notification.objects.visible_to(user).unread().count()
-
-
-def summarize(user: Person) -> dict[str, Any]:
-    """`{total, unread, by_type, by_priority, by_status, responded, last_created_at}` of `user`'s inbox."""
-    rows = Notification.objects.visible_to(user).order_by()
-    figures = rows.aggregate(
-        total=Count("pk"),
-        seen=Count("mine__read_at"),
-        responded=Count("mine__responded_at"),
-        last=Max("created_at"),
-    )
-    unread = figures["total"] - figures["seen"]
-    return {
-        "total": figures["total"],
-        "unread": unread,
-        "by_type": _counted(rows, "type"),
-        "by_priority": _counted(rows, "priority"),
-        "by_status": {
-            "unread": unread,
-            "read": figures["seen"] - figures["responded"],
-            "responded": figures["responded"],
-        },
-        "responded": figures["responded"],
-        "last_created_at": figures["last"] and clock.isoformat(figures["last"]),
-    }
-
-
-def _counted(rows: QuerySet[Notification], field: str) -> dict[str, int]:
-    return dict(rows.values_list(field).annotate(Count("pk")).order_by(field))
-
-
-def message_of(notification: Notification, stream: Stream) -> NotificationMessage:
-    """The socket message that tells of `notification`: the same for everybody, hence without reading state."""
+    `posted` is the payload that a broadcast's sender posted, for clients that know its own form.
+    """
     created_at = clock.isoformat(notification.created_at)
     payload = NotificationPayload(
         id=str(notification.pk),
@@ -114,6 +74,7 @@ def message_of(notification: Notification, stream: Stream) -> NotificationMessag
     )
     return NotificationMessage(
         payload=payload,
+        posted=None if posted is None else dict(posted),
         stream=stream.name,
         epoch=stream.epoch,
         seq=notification.seq,
@@ -125,11 +86,12 @@ def message_of(notification: Notification, stream: Stream) -> NotificationMessag
 @dataclass(frozen=True, slots=True)
 class Addressed:
     """What of a stream is addressed to a person: `spans` of `after < seq <= until`, oldest first, the last perhaps
-    open. `epoch` and `head` are the stream's."""
+    open. `epoch`, `head` and `floor` are the stream's."""
 
     epoch: str
     head: int
     spans: tuple[tuple[int, int | None], ...]
+    floor: int = 0
 
     @property
     def opened_after(self) -> int | None:
@@ -139,22 +101,40 @@ class Addressed:
 
     def missed(self, position: int) -> int:
         """How many rows after `position` are addressed to the person."""
-        ends = ((after, self.head if until is None else until) for after, until in self.spans)
-        return sum(max(0, end - max(after, position)) for after, end in ends)
+        return sum(max(0, end - max(after, position)) for after, end in self._ends())
+
+    def reaches(self, seq: int) -> bool:
+        """Whether the row `seq` is addressed to the person."""
+        return any(after < seq <= end for after, end in self._ends())
+
+    def is_forgotten(self, position: int) -> bool:
+        """Whether something after `position` that was addressed to the person is too old to be kept."""
+        return any(max(after, position) < min(end, self.floor) for after, end in self._ends())
+
+    def _ends(self) -> list[tuple[int, int]]:
+        return [(after, self.head if until is None else until) for after, until in self.spans]
 
 
 def streams_of(user_id: int) -> dict[str, Addressed]:
     """Every stream of which anything is or was addressed to the person, by name."""
+    return streams_of_people([user_id])[0]
+
+
+def streams_of_people(user_ids: Sequence[int]) -> list[dict[str, Addressed]]:
+    """`streams_of` each, in one query."""
     rows = (
-        Membership.objects.filter(user_id=user_id)
+        Membership.objects.filter(user_id__in=user_ids)
         .order_by("stream_id", "after_seq", "pk")
-        .values_list("stream__name", "stream__epoch", "stream__head", "after_seq", "until_seq")
+        .values_list(
+            "user_id", "stream__name", "stream__epoch", "stream__head", "stream__floor", "after_seq", "until_seq"
+        )
     )
-    found: dict[str, Addressed] = {}
-    for name, epoch, head, after, until in rows:
-        earlier = found[name].spans if name in found else ()
-        found[name] = Addressed(epoch, head, (*earlier, (after, until)))
-    return found
+    found: dict[int, dict[str, Addressed]] = {user_id: {} for user_id in user_ids}
+    for user_id, name, epoch, head, floor, after, until in rows:
+        streams = found[user_id]
+        earlier = streams[name].spans if name in streams else ()
+        streams[name] = Addressed(epoch, head, (*earlier, (after, until)), floor)
+    return [found[user_id] for user_id in user_ids]
 
 
 class NotificationStreams:

@@ -1,0 +1,1 @@
+"""What others would have built, for the benchmarks to run beside ours."""
