@@ -85,8 +85,7 @@ class NotificationViewSet(InboxView):
         recipient = _recipient(request, fields.pop("user_id"))
         sender: User = cast(User, request.user)
         notification = services.notify_user(user_id=recipient.pk, sender_id=sender.pk, **fields)
-        shown = selectors.inbox(recipient).get(pk=notification.pk)
-        return Response(self.get_serializer(shown).data, status=201)
+        return Response(self.get_serializer(selectors.as_new(notification)).data, status=201)
 
     @extend_schema(parameters=[ID], responses=shapes.NotificationSerializer)
     def retrieve(self, request: Request, id: str) -> Response:

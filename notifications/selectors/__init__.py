@@ -3,6 +3,7 @@
 from notifications.selectors.inboxes import (
     Inbox,
     InboxRows,
+    as_new,
     count_unread,
     find_notification,
     inbox,
@@ -29,6 +30,7 @@ __all__ = [
     "Inbox",
     "InboxRows",
     "NotificationStreams",
+    "as_new",
     "count_recipients",
     "count_unread",
     "find_notification",

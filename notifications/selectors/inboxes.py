@@ -38,6 +38,13 @@ def _shown(rows: NotificationQuerySet, user: Person) -> NotificationQuerySet:
     return rows.with_state(user).select_related("stream").defer("text")
 
 
+def as_new(notification: Notification) -> Notification:
+    """`notification` as the inbox of somebody shows it who has not touched it yet."""
+    for name in ("read_at", "response", "note", "responded_at"):
+        setattr(notification, name, None)
+    return notification
+
+
 def outbox(user: Person) -> NotificationQuerySet:
     """What `user` has sent to others alone, in the same form: of what is addressed to them the inbox decides."""
     own = Membership.objects.filter(user_id=user.pk, stream_id=OuterRef("stream_id"), after_seq__lt=OuterRef("seq"))

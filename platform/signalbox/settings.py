@@ -250,7 +250,7 @@ REST_FRAMEWORK: dict[str, Any] = {
     "DEFAULT_RENDERER_CLASSES": ["kernel.api.renderers.FastJSONRenderer"],
     "DEFAULT_CONTENT_NEGOTIATION_CLASS": "kernel.api.renderers.AlwaysJSON",
     "DEFAULT_PAGINATION_CLASS": "kernel.api.pagination.PageNumbers",
-    "DEFAULT_FILTER_BACKENDS": ["django_filters.rest_framework.DjangoFilterBackend"],
+    "DEFAULT_FILTER_BACKENDS": ["kernel.api.filters.Filters"],
     # The OpenAPI document describes each operation; what OPTIONS would tell beside it is not kept up to date.
     "DEFAULT_METADATA_CLASS": None,
     "DEFAULT_SCHEMA_CLASS": "kernel.api.schema.ProblemAwareSchema",

@@ -7,8 +7,24 @@ import django_filters
 import django_filters.fields
 from django import forms
 from django.db.models import QuerySet
+from django_filters.rest_framework import DjangoFilterBackend
+from rest_framework.request import Request
 
 _FLAGS = {"true": True, "1": True, "false": False, "0": False}
+
+
+class Filters(DjangoFilterBackend):
+    """A view's `filterset_class`, where the query names one of its filters.
+
+    The library builds a form, field by field, for each request; for a list without filters that is a quarter of it.
+    """
+
+    def filter_queryset(self, request: Request, queryset: QuerySet[Any], view: Any) -> QuerySet[Any]:
+        filterset = self.get_filterset_class(view, queryset)
+        if filterset is None or request.query_params.keys().isdisjoint(filterset.base_filters):
+            return queryset
+        found: QuerySet[Any] = super().filter_queryset(request, queryset, view)
+        return found
 
 
 class FlagField(forms.CharField):
