@@ -28,7 +28,8 @@ def note_panel_sign_in(sender: Any, user: Any, **kwargs: Any) -> None:
     audit.record("session.signed_in", actor=user, target=f"user:{user.pk}", detail={"door": "control panel"})
 
 
-def note_panel_sign_out(sender: Any, user: Any, **kwargs: Any) -> None:
+def note_panel_sign_out(sender: Any, request: Any, user: Any, **kwargs: Any) -> None:
     """Django's signal, which is also sent for those who were not signed in."""
     if user is not None:
+        close_sockets(f"panel:{request.session.session_key}", UNAUTHENTICATED)
         audit.record("session.signed_out", actor=user, target=f"user:{user.pk}", detail={"door": "control panel"})

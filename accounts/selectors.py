@@ -5,11 +5,15 @@ import hmac
 import uuid
 from collections.abc import Collection, Iterable
 from contextlib import suppress
+from datetime import datetime
 from typing import Any
 
 from allauth.mfa.models import Authenticator
 from django.conf import settings
+from django.contrib.auth import get_user
+from django.contrib.sessions.backends.db import SessionStore
 from django.db.models import Count, QuerySet
+from django.http import HttpRequest
 
 from accounts.errors import InvalidToken
 from accounts.kyc.errors import KycRequired
@@ -102,6 +106,16 @@ def hash_of_secret(secret: str) -> str:
     and a machine's every request would pay for it.
     """
     return hashlib.sha256(secret.encode(errors="replace")).hexdigest()
+
+
+def panel_session(session_key: str) -> tuple[User, datetime]:
+    """Whoever is signed in to the control panel with this session, and until when; raises `InvalidToken`."""
+    request = HttpRequest()
+    request.session = SessionStore(session_key)
+    user = get_user(request)
+    if not isinstance(user, User) or not user.is_active:
+        raise InvalidToken
+    return user, request.session.get_expiry_date()
 
 
 def has_second_factor(user: User) -> bool:

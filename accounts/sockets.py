@@ -23,7 +23,8 @@ def authenticate_sockets(credentials: Sequence[tuple[str, str]]) -> list[Identit
 
 
 def authenticate_socket(kind: str, credential: str) -> Identity | None:
-    """The identity behind an access token (`bearer`), a ticket (`ticket`) or an API key (`api-key`).
+    """The identity behind an access token (`bearer`), a ticket (`ticket`), an API key (`api-key`) or the control
+    panel's session (`panel`).
 
     None for any other kind, for a bad credential, and for staff who must enrol a second factor first. Blocking: it
     reads the database.
@@ -46,16 +47,21 @@ def _identify(kind: str, credential: str) -> Identity | None:
             return _of_session(*services.redeem_ticket(ticket=credential))
         case "api-key":
             return _of_key(selectors.authenticate_key(credential))
+        case "panel":
+            return _of_panel(credential)
     return None
 
 
 def still_good(identities: Sequence[Identity]) -> list[bool]:
-    """For each whether its sign-in or key still counts, and its owner is who they were. Blocking: two queries."""
+    """For each whether its sign-in or key still counts, and its owner is who they were. Blocking: two queries, and two
+    for each that came from the control panel."""
     credentials = [identity.topics[1].partition(":") for identity in identities]
     sessions = Session.objects.live().filter(pk__in=[pk for kind, _, pk in credentials if kind == "session"])
     keys = ApiKey.objects.live().filter(pk__in=[pk for kind, _, pk in credentials if kind == "api-key"])
     owners = {f"session:{session.pk}": session.user for session in sessions.select_related("user")}
     owners |= {f"api-key:{key.pk}": key.user for key in keys.select_related("user")}
+    panels = [_identify_panel(pk) for kind, _, pk in credentials if kind == "panel"]
+    owners |= {found.topics[1]: found.user for found in panels if found}
     return [_is_unchanged(identity.user, owners.get(identity.topics[1])) for identity in identities]
 
 
@@ -70,6 +76,18 @@ def _of_token(token: AccessToken | None) -> Identity | None:
 def _of_session(session: Session, expires_at: float) -> Identity:
     topics = (f"user:{session.user_id}", f"session:{session.pk}")
     return Identity(user=session.user, topics=topics, expires_at=expires_at)
+
+
+def _of_panel(session_key: str) -> Identity:
+    user, until = selectors.panel_session(session_key)
+    return Identity(user=user, topics=(f"user:{user.pk}", f"panel:{session_key}"), expires_at=until.timestamp())
+
+
+def _identify_panel(session_key: str) -> Identity | None:
+    try:
+        return _of_panel(session_key)
+    except InvalidToken:
+        return None
 
 
 def _of_key(key: ApiKey) -> Identity | None:

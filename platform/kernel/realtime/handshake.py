@@ -4,6 +4,7 @@ from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
 from django.conf import settings
+from django.http import parse_cookie
 from django.http.request import split_domain_port, validate_host
 
 from kernel.net import address_behind
@@ -23,17 +24,18 @@ def host_is_allowed(scope: dict[str, Any]) -> bool:
 def origin_is_allowed(scope: dict[str, Any]) -> bool:
     """Whether a browser page of this origin may connect; programs send none and are judged by their credential."""
     origins = _header(scope, b"origin")
-    if not origins:
-        return True
-    if len(origins) > 1:
-        return False
+    return not origins or (len(origins) == 1 and (origins[0] in settings.CORS_ALLOWED_ORIGINS or _is_own_page(scope)))
+
+
+def _is_own_page(scope: dict[str, Any]) -> bool:
+    """Whether a page of this very site connects."""
+    origins = _header(scope, b"origin")
     try:
-        origin = urlsplit(origins[0])
+        origin = urlsplit("".join(origins))
     except ValueError:
         return False
-    if f"{origin.scheme}://{origin.netloc}" != origins[0] or origin.scheme not in {"http", "https"}:
-        return False
-    return origins[0] in settings.CORS_ALLOWED_ORIGINS or [origin.netloc] == _header(scope, b"host")
+    is_whole = [f"{origin.scheme}://{origin.netloc}"] == origins and origin.scheme in {"http", "https"}
+    return is_whole and [origin.netloc] == _header(scope, b"host")
 
 
 def client_of(scope: dict[str, Any]) -> str | None:
@@ -56,4 +58,12 @@ def find_credential(scope: dict[str, Any]) -> tuple[str, str] | None:
         scheme, _, credential = value.partition(" ")
         if scheme.lower() in {"bearer", "api-key"}:
             return scheme.lower(), credential.strip()
+    # A cookie comes along unasked, so a page of any other site could use it.
+    if _is_own_page(scope) and (session := _session_cookie(scope)):
+        return "panel", session
     return None
+
+
+def _session_cookie(scope: dict[str, Any]) -> str | None:
+    cookies = parse_cookie("; ".join(_header(scope, b"cookie")))
+    return cookies.get(settings.SESSION_COOKIE_NAME)

@@ -50,7 +50,7 @@ class Machine:
 
 
 @asynccontextmanager
-async def opened(credential: str, scheme: str = "Api-Key") -> AsyncIterator[Machine]:
+async def opened(credential: str, scheme: str = "Api-Key", **headers: str) -> AsyncIterator[Machine]:
     machine = Machine()
     machine.to_server.put_nowait({"type": "websocket.connect"})
     scope = {
@@ -58,7 +58,10 @@ async def opened(credential: str, scheme: str = "Api-Key") -> AsyncIterator[Mach
         "path": "/api/v1/ws",
         "query_string": b"",
         "subprotocols": [],
-        "headers": [(b"authorization", f"{scheme} {credential}".encode())],
+        "headers": [
+            (name.encode(), value.encode())
+            for name, value in (headers or {"authorization": f"{scheme} {credential}"}).items()
+        ],
     }
     running = asyncio.create_task(routed(scope, machine.to_server.get, machine.take))
     try:
