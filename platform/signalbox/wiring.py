@@ -29,6 +29,7 @@ from accounts.tasks import sweep_kyc
 from accounts.throttling import forget_old_failures
 from datafeed.events import BarClosed
 from datafeed.marks import use_marks
+from datafeed.services import fill_gaps
 from datafeed.tasks import run_feed
 from formulas.events import AlertRaised, SignalRaised, SubscriptionChanged
 from formulas.handlers import evaluate_formulas, push_signal
@@ -91,6 +92,7 @@ def wire() -> None:
     # What a server does beside answering. The leader's tasks run in one process at a time.
     keep_running("sockets", watch_sockets)
     keep_running("feed", _feed, by_leader=True)
+    keep_running("gaps", lambda: every(60, fill_gaps), by_leader=True)
     keep_running("published", keep_marking_published)
     keep_running("notifications", lambda: every(1, sweep_unpublished), by_leader=True)
     keep_running("summaries", lambda: every(5, tell_held_back), by_leader=True)

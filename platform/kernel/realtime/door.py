@@ -3,9 +3,9 @@
 import asyncio
 import logging
 import threading
-from collections.abc import Coroutine
-from concurrent.futures import Future
+from collections import deque
 from typing import Any
+from weakref import WeakKeyDictionary
 
 from channels.layers import get_channel_layer
 
@@ -13,6 +13,8 @@ from kernel.realtime import hub as hubs
 from kernel.realtime.messages import Push, encode
 
 logger = logging.getLogger(__name__)
+
+MOST_WAITING = 10_000
 
 _publisher: asyncio.AbstractEventLoop | None = None
 _publisher_lock = threading.Lock()
@@ -53,19 +55,42 @@ def _send(topic: str, **body: Any) -> None:
     message = {"type": "hub.message", "topic": topic, **body}
     if hubs.is_alone():
         hubs.deliver(message)
-    else:
-        _run_on(_sending_loop(), get_channel_layer().group_send(hubs.group_name(topic), message))
+        return
+    loop = _sending_loop()
+    # Through the loop's own door, even from another thread: a plain call would not wake it up.
+    loop.call_soon_threadsafe(_line(loop).add, message)
 
 
-def _run_on(loop: asyncio.AbstractEventLoop, sending: Coroutine[Any, Any, None]) -> None:
-    # Through the loop's own door, even from another thread: a plain put would not wake it up.
-    future = asyncio.run_coroutine_threadsafe(sending, loop)
-    future.add_done_callback(_log_failure)
+class _Line:
+    """What one loop sends to the layer: one after the other, so that nothing overtakes what was pushed before it."""
+
+    def __init__(self) -> None:
+        # While the layer is away the oldest are let go: what they told of is in the tables.
+        self._waiting: deque[dict[str, Any]] = deque(maxlen=MOST_WAITING)
+        self._sending: asyncio.Task[None] | None = None
+
+    def add(self, message: dict[str, Any]) -> None:
+        self._waiting.append(message)
+        if self._sending is None:
+            self._sending = asyncio.get_running_loop().create_task(self._send())
+
+    async def _send(self) -> None:
+        try:
+            while self._waiting:
+                message = self._waiting.popleft()
+                try:
+                    await get_channel_layer().group_send(hubs.group_name(message["topic"]), message)
+                except Exception as error:  # noqa: BLE001  what is lost here is read from the tables
+                    logger.warning("a push was lost on the way to the channel layer: %r", error)
+        finally:
+            self._sending = None
 
 
-def _log_failure(future: "Future[None]") -> None:
-    if not future.cancelled() and (error := future.exception()):
-        logger.warning("a push was lost on the way to the channel layer: %r", error)
+_lines: WeakKeyDictionary[asyncio.AbstractEventLoop, _Line] = WeakKeyDictionary()
+
+
+def _line(loop: asyncio.AbstractEventLoop) -> _Line:
+    return _lines.setdefault(loop, _Line())
 
 
 def _sending_loop() -> asyncio.AbstractEventLoop:

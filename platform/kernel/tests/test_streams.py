@@ -14,6 +14,10 @@ from kernel.realtime.hub import SLICE, close_hub
 from kernel.realtime.streams import Relays
 
 
+# The threads that read keep their database connections, and check them.
+pytestmark = pytest.mark.django_db(transaction=True)
+
+
 def text_of(seq: int) -> str:
     return msgspec.json.encode({"type": "notification", "payload": {"seq": seq}}).decode()
 
@@ -98,7 +102,8 @@ async def test_wake_ups_may_be_lost_doubled_late_and_out_of_order(seed: int) -> 
         await relays.unfollow("s", ear)
 
 
-async def test_a_wake_up_that_brings_the_next_row_spares_the_table() -> None:
+async def test_a_wake_up_that_brings_the_next_row_spares_the_table(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(streams, "LOOK_EVERY", 60)
     log, ear = Log(), Ear()
     relays = Relays(log)
     await relays.follow("s", ear)
