@@ -80,6 +80,7 @@ export-permissions: $(VENV)/.installed-dev ## write the matrix of docs/permissio
 
 bench: bench-sockets ## measure everything, beside the peers where there are any
 	@$(BIN)/python -m benchmarks.first_light
+	@$(BIN)/python -m benchmarks.engine
 
 bench-sockets: $(VENV)/.installed-dev ## measure sockets and REST beside the stack they replace
 	@$(BIN)/python -m benchmarks.sockets

@@ -1,6 +1,7 @@
 """The formula engine: compiles trading formulas and runs them over history and live, with equal results."""
 
 from formulas.engine.bars import Bar, BarError, Bars
+from formulas.engine.broker import Terms, Trade
 from formulas.engine.compiler import CheckReport, check, compile_formula
 from formulas.engine.decisions import Decision, Reason
 from formulas.engine.history import run_history
@@ -22,6 +23,8 @@ __all__ = [
     "Program",
     "Reason",
     "SnapshotError",
+    "Terms",
+    "Trade",
     "check",
     "compile_formula",
     "run_history",

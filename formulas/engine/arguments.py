@@ -6,9 +6,10 @@ import ast
 from typing import Protocol
 
 from formulas.engine.builders import Bound
+from formulas.engine.functions import Argument, Function
 from formulas.engine.limits import MAX_LENGTH, MAX_NUMBER, refuse_at
 from formulas.engine.names import Names
-from formulas.engine.registry import Argument, Function, signature
+from formulas.engine.registry import signature
 
 
 class Context(Protocol):

@@ -30,7 +30,7 @@ def assemble(
     indicators: tuple[str, ...],
 ) -> Program:
     """Number the needed nodes anew, from the leaves of the first action on, and hash the result."""
-    wanted = [node for action in actions for node in (action.guard, action.size) if node != NO_NODE]
+    wanted = [node for action in actions for node in action_nodes(action)]
     wanted += [output.node for output in outputs]
     order = _needed(graph.nodes, wanted)
     new = {old: number for number, old in enumerate(order)}
@@ -40,6 +40,7 @@ def assemble(
             action,
             guard=new[action.guard],
             size=new.get(action.size, NO_NODE),
+            level=new.get(action.level, NO_NODE),
             reasons=_reasons(nodes, new[action.guard]),
         )
         for action in actions
@@ -58,6 +59,11 @@ def assemble(
         canonical=canonical,
         version_hash=version_hash(canonical, parameters),
     )
+
+
+def action_nodes(action: Action) -> list[int]:
+    """The nodes that an action reads."""
+    return [node for node in (action.guard, action.size, action.level) if node != NO_NODE]
 
 
 def _needed(nodes: Sequence[Node], wanted: Sequence[int]) -> list[int]:

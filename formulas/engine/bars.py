@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -81,8 +81,19 @@ class Bars:
 
     def row(self, index: int) -> Bar:
         """The bar at an index, counted from 0."""
-        prices = (float(getattr(self, name)[index]) for name in (*PRICE_COLUMNS, "volume"))
-        return Bar(int(self.time[index]), *prices)
+        return Bar(
+            int(self.time[index]),
+            float(self.open[index]),
+            float(self.high[index]),
+            float(self.low[index]),
+            float(self.close[index]),
+            float(self.volume[index]),
+        )
+
+    def rows(self, start: int = 0, stop: int | None = None) -> Iterator[Bar]:
+        """The bars in order, from one index up to another."""
+        columns = (getattr(self, name)[start:stop].tolist() for name in COLUMNS)
+        return map(Bar._make, zip(*columns, strict=True))
 
     def _check_values(self) -> None:
         values = np.stack([getattr(self, name) for name in (*PRICE_COLUMNS, "volume")])

@@ -1,4 +1,4 @@
-"""How each function of the language is built from operations; a function of several parts is written here."""
+"""How a function of the language is built from operations, and the parts that several functions share."""
 
 from __future__ import annotations
 
@@ -7,17 +7,19 @@ from dataclasses import dataclass
 
 from formulas.engine.graph import Graph
 
+Nodes = tuple[int, ...]
+
 
 @dataclass(frozen=True, slots=True)
 class Bound:
     """The arguments of one call, by kind, in the order of the function's arguments."""
 
-    series: tuple[int, ...] = ()
+    series: Nodes = ()
     lengths: tuple[int, ...] = ()
     numbers: tuple[float, ...] = ()
 
 
-Build = Callable[[Graph, Bound], tuple[int, ...]]
+Build = Callable[[Graph, Bound], Nodes]
 
 
 def one_step(op: str) -> Build:
@@ -28,7 +30,7 @@ def one_step(op: str) -> Build:
 def folded(op: str) -> Build:
     """The operation over the first two arguments, then with each further one."""
 
-    def build(graph: Graph, bound: Bound) -> tuple[int, ...]:
+    def build(graph: Graph, bound: Bound) -> Nodes:
         result = bound.series[0]
         for node in bound.series[1:]:
             result = graph.apply(op, (result, node))
@@ -40,7 +42,7 @@ def folded(op: str) -> Build:
 def mean_of(*columns: str) -> Build:
     """The plain mean of some columns of the bar."""
 
-    def build(graph: Graph, bound: Bound) -> tuple[int, ...]:
+    def build(graph: Graph, bound: Bound) -> Nodes:
         total = graph.column(columns[0])
         for name in columns[1:]:
             total = graph.apply("add", (total, graph.column(name)))
@@ -54,48 +56,16 @@ def column(name: str) -> Build:
     return lambda graph, bound: (graph.column(name),)
 
 
-def true_range(graph: Graph, bound: Bound) -> tuple[int, ...]:
+def bars_of(graph: Graph, *names: str) -> Nodes:
+    """Several columns of the bar."""
+    return tuple(graph.column(name) for name in names)
+
+
+def true_range(graph: Graph, bound: Bound) -> Nodes:
     """The bar's true range."""
-    return (graph.apply("tr", (graph.column("high"), graph.column("low"), graph.column("close")), text="tr"),)
+    return (graph.apply("tr", bars_of(graph, "high", "low", "close"), text="tr"),)
 
 
-def average_true_range(graph: Graph, bound: Bound) -> tuple[int, ...]:
+def average_true_range(graph: Graph, bound: Bound) -> Nodes:
     """The true range, averaged as Wilder did."""
     return (graph.apply("rma", true_range(graph, bound), bound.lengths),)
-
-
-def change(graph: Graph, bound: Bound) -> tuple[int, ...]:
-    """The value less the value `length` bars ago."""
-    return (graph.apply("subtract", (bound.series[0], graph.apply("lag", bound.series, bound.lengths))),)
-
-
-def rate_of_change(graph: Graph, bound: Bound) -> tuple[int, ...]:
-    """The change in percent of the old value; Pine multiplies before it divides."""
-    hundredfold = graph.apply("multiply", (graph.constant(100.0), *change(graph, bound)))
-    return (graph.apply("divide", (hundredfold, graph.apply("lag", bound.series, bound.lengths))),)
-
-
-def bollinger(graph: Graph, bound: Bound) -> tuple[int, ...]:
-    """Upper band, mean and lower band."""
-    middle = graph.apply("sma", bound.series, bound.lengths)
-    deviation = graph.apply("stdev", bound.series, bound.lengths)
-    reach = graph.apply("multiply", (deviation, graph.constant(bound.numbers[0])))
-    return graph.apply("add", (middle, reach)), middle, graph.apply("subtract", (middle, reach))
-
-
-def macd(graph: Graph, bound: Bound) -> tuple[int, ...]:
-    """The difference of two averages, its own average, and the difference of these."""
-    fast, slow, smooth = bound.lengths
-    averages = graph.apply("ema", bound.series, (fast,)), graph.apply("ema", bound.series, (slow,))
-    line = graph.apply("subtract", averages)
-    signal = graph.apply("ema", (line,), (smooth,))
-    return line, signal, graph.apply("subtract", (line, signal))
-
-
-def stochastic(graph: Graph, bound: Bound) -> tuple[int, ...]:
-    """Where the value lies in the range of the window, in percent; Pine multiplies before it divides."""
-    value, high, low = bound.series
-    bottom = graph.apply("lowest", (low,), bound.lengths)
-    span = graph.apply("subtract", (graph.apply("highest", (high,), bound.lengths), bottom))
-    above = graph.apply("multiply", (graph.constant(100.0), graph.apply("subtract", (value, bottom))))
-    return (graph.apply("divide", (above, span)),)

@@ -4,17 +4,23 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
-from typing import Any, NoReturn
+from typing import Any, NoReturn, overload
 
-from formulas.engine.bars import Bar, BarError, Bars
+from formulas.engine.backtest import backtest
+from formulas.engine.bars import BarError, Bars
+from formulas.engine.broker import Terms
 from formulas.engine.compiler import check, compile_expression, compile_formula, compile_output
 from formulas.engine.decisions import Decision
 from formulas.engine.history import run, run_history
+from formulas.engine.limits import MAX_NUMBER
 from formulas.engine.live import LiveProgram
 from formulas.engine.problems import FormulaError, quoted
 from formulas.engine.program import Program
+from formulas.engine.records import RecordError, certify, score_of
 
 BAD_USE = 2
+USUAL = Terms()
+TRADE_FIELDS = ("entry_bar", "exit_bar", "entry_price", "exit_price", "size", "pnl", "fees")
 
 
 class CommandError(ValueError):
@@ -37,6 +43,8 @@ def answer(arguments: list[str], text: str) -> tuple[str, int]:
     except FormulaError as error:
         problems = [problem.as_dict() for problem in error.errors]
         return json.dumps({"error": "invalid_formula", "message": str(error), "errors": problems}), BAD_USE
+    except RecordError as error:
+        return json.dumps({"error": "invalid_record", "message": str(error)}), BAD_USE
     except BarError as error:
         return json.dumps({"error": "invalid_bars", "message": str(error), "bar": error.index}), BAD_USE
     return json.dumps(result, allow_nan=False), 0
@@ -127,10 +135,50 @@ def _signals(request: dict[str, Any]) -> list[dict[str, Any]]:
     ]
 
 
+def _backtest(request: dict[str, Any]) -> dict[str, Any]:
+    terms = Terms(
+        initial_capital=_amount(request, "initial_capital", USUAL.initial_capital, above_zero=True),
+        fee_bps=_amount(request, "fee_bps", USUAL.fee_bps),
+        slippage_bps=_amount(request, "slippage_bps", USUAL.slippage_bps),
+        size_units=_amount(request, "size_units", None, above_zero=True),
+    )
+    periods = _amount(request, "periods_per_year", None, above_zero=True)
+    program = compile_formula(_text(request, "formula"))
+    done = backtest(program, _bars(request), terms, periods)
+    trades = [{field: getattr(trade, field) for field in TRADE_FIELDS} for trade in done.trades]
+    return {"metrics": done.metrics, "trades": trades, "equity": done.equity.tolist()}
+
+
+def _certify(request: dict[str, Any]) -> dict[str, Any]:
+    _text(request, "formula")
+    if not isinstance(request.get("parameters") or {}, dict):
+        raise CommandError("invalid_request", "parameters must be an object", field="parameters")
+    return certify(request, _bars(request))
+
+
+def _score(request: dict[str, Any]) -> dict[str, Any]:
+    found = score_of(request)
+    return {"score": found.score, "parts": found.parts}
+
+
+@overload
+def _amount(request: dict[str, Any], field: str, default: float, above_zero: bool = False) -> float: ...
+@overload
+def _amount(request: dict[str, Any], field: str, default: None, above_zero: bool = False) -> float | None: ...
+def _amount(request: dict[str, Any], field: str, default: float | None, above_zero: bool = False) -> float | None:
+    value = request.get(field)
+    if value is None:
+        return default
+    is_number = isinstance(value, int | float) and not isinstance(value, bool) and abs(value) < MAX_NUMBER
+    if not is_number or value < 0 or (above_zero and value == 0):
+        least = "above 0" if above_zero else "0 or above"
+        raise CommandError("invalid_request", f"{field} must be a number {least}", field=field)
+    return float(value)
+
+
 def _run_live(program: Program, bars: Bars) -> list[Decision]:
     live = LiveProgram(program)
-    rows: list[Bar] = [bars.row(index) for index in range(len(bars))]
-    return [decision for bar in rows for decision in live.advance(bar)]
+    return [decision for bar in bars.rows() for decision in live.advance(bar)]
 
 
 DRIVERS: dict[str, Callable[[Program, Bars], list[Decision]]] = {
@@ -142,4 +190,7 @@ COMMANDS: dict[str, Callable[[dict[str, Any]], Any]] = {
     "check": _check,
     "series": _series,
     "signals": _signals,
+    "backtest": _backtest,
+    "certify": _certify,
+    "score": _score,
 }

@@ -22,7 +22,7 @@ from formulas.engine.parameters import declare
 from formulas.engine.problems import FormulaError, Problem
 from formulas.engine.program import NO_NODE, Action, Output, Parameter, Program
 from formulas.engine.source import parse_expression, parse_program
-from formulas.engine.vocabulary import ACTIONS, SIZED_ACTIONS, left_out
+from formulas.engine.vocabulary import ACTIONS, PROTECTIONS, SIZED_ACTIONS, left_out
 
 EXAMPLE = "if rsi < 30: buy()"
 
@@ -45,7 +45,7 @@ def compile_formula(source: str, parameters: Mapping[str, float] | None = None) 
     Raises FormulaError with every problem that was found, in source order.
     """
     compiler = _compile(source, parameters)
-    if not compiler.actions and not compiler.problems:
+    if all(action.name in PROTECTIONS for action in compiler.actions) and not compiler.problems:
         compiler.problems.append(Problem(1, 1, "this formula never acts", f"add an action, such as: {EXAMPLE}"))
     return compiler.finish(())
 
@@ -245,13 +245,27 @@ class _Compiler:
         if not isinstance(node, ast.Call) or name not in ACTIONS:
             self.expressions.compile(node)
             raise refuse_at(node, "this line has no effect", f"give its value a name, or use it: {EXAMPLE}")
-        size, number = NO_NODE, None
-        if name == "alert":
-            number = _alert_number(node)
-        else:
-            size = self._size(node, name)
         always = self.graph.constant(1.0, "True") if guard is None else guard
-        self.actions.append(Action(name, always, size, number))
+        if name == "alert":
+            self.actions.append(Action(name, always, number=_alert_number(node)))
+        elif name in PROTECTIONS:
+            level, is_percent = self._level(node, name)
+            self.actions.append(Action(name, always, level=level, is_percent=is_percent))
+        else:
+            self.actions.append(Action(name, always, self._size(node, name)))
+
+    def _level(self, call: ast.Call, name: str) -> tuple[int, bool]:
+        """The node of a price or of a distance in percent, and whether it is the latter."""
+        keywords = call.keywords
+        if len(call.args) == 1 and not keywords:
+            return self.expressions.compile(call.args[0]), False
+        if call.args or len(keywords) != 1 or keywords[0].arg != "pct":
+            hint = f"write: {name}(close * 0.98) or {name}(pct=2)"
+            raise refuse_at(call, f"{name} takes one price, or a distance in percent", hint)
+        distance = literal(keywords[0].value)
+        if distance is not None and distance <= 0.0:
+            raise refuse_at(keywords[0], f"the distance of {name} is above 0", f"write: {name}(pct=2)")
+        return self.expressions.compile(keywords[0].value), True
 
     def _size(self, call: ast.Call, name: str) -> int:
         if call.args:

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Literal, TypedDict, cast
+from typing import Literal, NamedTuple, TypedDict, cast
 
 from formulas.engine.program import NO_NODE, Action, Program
-from formulas.engine.vocabulary import SIDES
+from formulas.engine.vocabulary import SIDES, SIZED_ACTIONS
 
 Side = Literal["buy", "sell"]
+Values = Sequence[float] | Mapping[int, float]
 
 
 class Reason(TypedDict):
@@ -39,29 +40,55 @@ class Decision:
     number: float | None = None
 
 
-class Judge:
-    """Applies a program's actions to the values of one bar; both drivers decide here.
+class Protection(NamedTuple):
+    """A stop, target or trailing stop set at a close: `level` is its price, or its distance in percent."""
 
-    `refused` counts actions whose size was na.
+    name: str
+    level: float
+    is_percent: bool
+
+
+class Orders(NamedTuple):
+    """All that a formula wants at the close of one bar, for its account to carry out."""
+
+    decisions: list[Decision]
+    protections: tuple[Protection, ...]
+
+
+class Judge:
+    """Applies a program's actions to the values of one bar; all drivers decide here.
+
+    `refused` counts actions whose size or level was na, and entries that would have stood without the stop or
+    target that their formula asked for.
     """
 
-    __slots__ = ("_actions", "_conditions", "_texts", "_warmup", "guards", "refused")
+    __slots__ = ("_actions", "_conditions", "_explains", "_protections", "_texts", "_warmup", "guards", "refused")
 
-    def __init__(self, program: Program) -> None:
-        self._actions = program.actions
+    def __init__(self, program: Program, explains: bool = True) -> None:
+        self._explains = explains
+        self._actions = tuple(action for action in program.actions if action.level == NO_NODE)
+        self._protections = tuple(action for action in program.actions if action.level != NO_NODE)
         self._texts = program.texts
         self._conditions = program.conditions
         self._warmup = program.warmup_bars
         self.guards = tuple(dict.fromkeys(action.guard for action in program.actions))
         self.refused = 0
 
-    def decide(self, bar_index: int, time: int, close: float, values: Sequence[float]) -> list[Decision]:
-        """The decisions at this bar, at most one for each side, the earliest in the program first.
+    def judge(self, bar_index: int, time: int, close: float, values: Values) -> Orders:
+        """The decisions at this bar, at most one for each side, the earliest in the program first, and its stops.
 
-        `values` holds the value of every node of the program at this bar.
+        `values` holds the values of the program's nodes at this bar, at least of those that its actions read.
         """
         if bar_index < self._warmup:
-            return []
+            return Orders([], ())
+        protections = {action.name: action for action in reversed(self._protections) if values[action.guard] == 1.0}
+        known = [Protection(name, values[action.level], action.is_percent) for name, action in protections.items()]
+        set_now = tuple(one for one in known if one.level == one.level and (one.level > 0.0 or not one.is_percent))
+        self.refused += len(known) - len(set_now)
+        may_enter = len(known) == len(set_now)
+        return Orders(self._decide(bar_index, time, close, values, may_enter), set_now)
+
+    def _decide(self, bar_index: int, time: int, close: float, values: Values, may_enter: bool) -> list[Decision]:
         decisions: list[Decision] = []
         taken: set[tuple[Side | None, float | None]] = set()
         for action in self._actions:
@@ -69,16 +96,16 @@ class Judge:
             if values[action.guard] != 1.0 or (side, action.number) in taken:
                 continue
             size = 1.0 if action.size == NO_NODE else values[action.size]
-            if size != size:
+            if size != size or (action.name in SIZED_ACTIONS and not may_enter):
                 self.refused += 1
                 continue
             taken.add((side, action.number))
             share = min(max(size, 0.0), 1.0)
-            why = self._why(action, values)
+            why = self._why(action, values) if self._explains else ()
             decisions.append(Decision(bar_index, time, action.name, side, share, close, why, action.number))
         return decisions
 
-    def _why(self, action: Action, values: Sequence[float]) -> tuple[Reason, ...]:
+    def _why(self, action: Action, values: Values) -> tuple[Reason, ...]:
         return tuple(
             Reason(expression=self._texts[node], value=self._shown(node, values[node])) for node in action.reasons
         )

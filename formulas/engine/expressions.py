@@ -8,11 +8,13 @@ from functools import reduce
 from typing import Any
 
 from formulas.engine.arguments import bind, whole_number
+from formulas.engine.functions import Function
 from formulas.engine.graph import Graph
 from formulas.engine.limits import MAX_NUMBER, refuse_at
-from formulas.engine.names import Names, unknown
-from formulas.engine.registry import FUNCTIONS, SOURCE_NAMES, Function, signature
-from formulas.engine.vocabulary import ACTIONS, left_out
+from formulas.engine.names import TF_HINT, Names, unknown
+from formulas.engine.registry import FUNCTIONS, SOURCE_NAMES, signature
+from formulas.engine.timeframes import seconds_of
+from formulas.engine.vocabulary import ACCOUNT, ACTIONS, left_out
 
 ARITHMETIC: dict[type[ast.operator], str] = {
     ast.Add: "add",
@@ -55,6 +57,8 @@ class Expressions:
 
     def outputs(self, node: ast.expr) -> tuple[int, ...] | None:
         """The nodes of a call to a function with several outputs; None when it is anything else."""
+        if _calls_tf(node):
+            return self._higher(node, self.outputs)
         function, given, keywords = self._callee(node)
         if function is None or not function.outputs:
             return None
@@ -62,6 +66,8 @@ class Expressions:
 
     def output_names(self, node: ast.expr) -> tuple[str, ...]:
         """The names of the outputs of a call; empty when it has a single one."""
+        if _calls_tf(node):
+            node = self._period(node)[1]
         function = self._callee(node)[0]
         return function.outputs if function is not None else ()
 
@@ -91,6 +97,9 @@ class Expressions:
     def _name(self, node: ast.Name) -> int:
         value = self.names.find(node.id)
         if value is not None:
+            if self.graph.frame and not self.is_constant(value):
+                hint = "write the calculation itself inside tf; prices and params may be named"
+                raise refuse_at(node, f"{node.id} is made of the chart's own bars", hint)
             return value
         if node.id in self.names.parameters:
             return self.graph.constant(self.names.parameters[node.id].value)
@@ -104,7 +113,35 @@ class Expressions:
             raise refuse_at(node, *left_out(node))
         return self._single(function, node, given, keywords)
 
+    def _higher(
+        self, node: ast.expr, compile_inside: Callable[[ast.expr], tuple[int, ...] | None]
+    ) -> tuple[int, ...] | None:
+        """What is compiled inside a call of tf, held on the chart's bars."""
+        period, inside = self._period(node)
+        if self.graph.frame:
+            raise refuse_at(node, "tf cannot stand inside tf", "write the longer period alone")
+        self.graph.frame = seconds_of(period) or 0
+        try:
+            values = compile_inside(inside)
+        finally:
+            self.graph.frame = 0
+        if values is None:
+            return None
+        return tuple(self.graph.hold(value, f'tf("{period}", {self.spelled(value)})') for value in values)
+
+    def _period(self, node: ast.expr) -> tuple[str, ast.expr]:
+        if not isinstance(node, ast.Call) or len(node.args) != 2 or node.keywords:
+            raise refuse_at(node, "tf takes a period and an expression", TF_HINT)
+        period = node.args[0]
+        text = period.value if isinstance(period, ast.Constant) else None
+        if not isinstance(text, str) or seconds_of(text) is None:
+            raise refuse_at(period, "this is not a period", TF_HINT)
+        return text, node.args[1]
+
     def _call_expression(self, node: ast.Call) -> int:
+        if _calls_tf(node):
+            (value,) = self._higher(node, lambda inside: (self.compile(inside),)) or ()
+            return value
         function, given, keywords = self._callee(node)
         if function is None:
             raise self._not_callable(node)
@@ -152,6 +189,9 @@ class Expressions:
     def _call(
         self, function: Function, node: ast.expr, given: list[ast.expr], keywords: list[ast.keyword]
     ) -> tuple[int, ...]:
+        if self.graph.frame and function.name in ACCOUNT:
+            hint = "compare with it outside of tf"
+            raise refuse_at(node, f"{function.name} belongs to the chart's own bars", hint)
         bound, texts = bind(self, function, node, given, keywords)
         since = len(self.graph.nodes)
         results = function.build(self.graph, bound)
@@ -215,6 +255,10 @@ class Expressions:
         value = self.compile(node.value)
         length = whole_number(self.names, bars, "the number of bars to look back", 0)
         return self.graph.apply("lag", (value,), (length,)) if length else value
+
+
+def _calls_tf(node: ast.expr) -> bool:
+    return isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id == "tf"
 
 
 _HANDLERS: dict[type[ast.expr], Callable[[Expressions, Any], int]] = {

@@ -20,9 +20,13 @@ class Text(NamedTuple):
 
 
 class Graph:
-    """Nodes in the order in which they were first asked for; the same request gives the same node again."""
+    """Nodes in the order in which they were first asked for; the same request gives the same node again.
+
+    `frame` is the timeframe of the nodes that are made, in seconds; 0 is that of the chart.
+    """
 
     def __init__(self) -> None:
+        self.frame = 0
         self.nodes: list[Node] = []
         self.texts: list[Text] = []
         self.first_bars: list[int] = []
@@ -37,7 +41,7 @@ class Graph:
 
     def column(self, name: str) -> int:
         """A node that reads one column of the bar."""
-        return self._keep(Node(name), Text(name, TIGHTEST), 0, 0)
+        return self._keep(Node(name, frame=self.frame), Text(name, TIGHTEST), 0, 0)
 
     def apply(self, op: str, inputs: tuple[int, ...], lengths: tuple[int, ...] = (), text: str | None = None) -> int:
         """A node that applies an operation to other nodes; `text` replaces the spelling made from them."""
@@ -48,10 +52,19 @@ class Graph:
             return self.constant(value)
         spelled = self._spell(operation, inputs, lengths) if text is None else Text(text, TIGHTEST)
         first = max(self.first_bars[i] for i in inputs) + operation.wait(lengths)
-        return self._keep(Node(op, inputs, lengths), spelled, first, state)
+        return self._keep(Node(op, inputs, lengths, frame=self.frame), spelled, first, state)
+
+    def hold(self, node: int, text: str) -> int:
+        """A node of the chart's bars with the last known value of a node of a higher timeframe."""
+        if self.nodes[node].op == "constant":
+            return node
+        held = Node("tf", (node,), (self.nodes[node].frame,))
+        return self._keep(held, Text(text, TIGHTEST), self.first_bars[node], OPERATIONS["tf"].state(held.lengths))
 
     def is_condition(self, node: int) -> bool:
         """Whether the node's values are true, false or unknown."""
+        if self.nodes[node].op == "tf":
+            return self.is_condition(self.nodes[node].inputs[0])
         operation = OPERATIONS.get(self.nodes[node].op)
         return operation is not None and operation.is_condition
 
@@ -66,7 +79,7 @@ class Graph:
             self.texts[node] = Text(text, TIGHTEST)
 
     def _keep(self, node: Node, text: Text, first: int, state: int) -> int:
-        key = (node.op, node.inputs, node.lengths, node.value.hex())
+        key = (node.op, node.inputs, node.lengths, node.value.hex(), node.frame)
         known = self._known.get(key)
         if known is not None:
             return known

@@ -7,10 +7,13 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from formulas.engine.bars import Bars
-from formulas.engine.decisions import Decision, Judge
-from formulas.engine.machine import Machine
+from formulas.engine.bars import Bar, Bars
+from formulas.engine.broker import Terms
+from formulas.engine.decisions import Decision, Judge, Orders
+from formulas.engine.live import LiveProgram
+from formulas.engine.machine import Frame, Machine
 from formulas.engine.program import Program
+from formulas.engine.timeframes import NOT_RELEASED
 
 BLOCK = 1024
 
@@ -19,11 +22,16 @@ Columns = list[list[float]]
 
 @dataclass(frozen=True, slots=True, eq=False)
 class History:
-    """What a program did over bars: its decisions, its outputs (float64, NaN for na), and refused actions."""
+    """What a program did over bars: its orders by bar, its outputs (float64, NaN for na), and refused actions."""
 
-    decisions: list[Decision]
+    orders: dict[int, Orders]
     outputs: dict[str, NDArray[np.float64]]
     refused: int
+
+    @property
+    def decisions(self) -> list[Decision]:
+        """All decisions in time order."""
+        return [decision for orders in self.orders.values() for decision in orders.decisions]
 
 
 def run_history(program: Program, bars: Bars) -> list[Decision]:
@@ -32,18 +40,35 @@ def run_history(program: Program, bars: Bars) -> list[Decision]:
 
 
 def run(program: Program, bars: Bars, block: int = BLOCK) -> History:
-    """Run a program from its beginning over closed bars, `block` bars at a time; any block gives the same."""
+    """Run a program from its beginning over closed bars, `block` bars at a time; any block gives the same.
+
+    A program that reads its account goes bar by bar, with the account of default terms.
+    """
+    if program.reads_account:
+        return _run_with_account(program, bars)
     machine = Machine(program)
     judge = Judge(program)
-    decisions: list[Decision] = []
+    orders: dict[int, Orders] = {}
     outputs = {output.name: np.full(len(bars), np.nan) for output in program.outputs}
     for start in range(0, len(bars), block):
         stop = min(start + block, len(bars))
         columns = _evaluate(machine, len(program.nodes), bars, start, stop)
         for output in program.outputs:
             outputs[output.name][start:stop] = columns[output.node]
-        decisions.extend(_decide(judge, columns, bars, start))
-    return History(decisions, outputs, judge.refused)
+        orders.update(_decide(judge, columns, bars, start))
+    return History(orders, outputs, judge.refused)
+
+
+def _run_with_account(program: Program, bars: Bars) -> History:
+    live = LiveProgram(program, Terms())
+    orders: dict[int, Orders] = {}
+    outputs = {output.name: np.full(len(bars), np.nan) for output in program.outputs}
+    for index in range(len(bars)):
+        if decisions := live.advance(bars.row(index)):
+            orders[index] = Orders(decisions, ())
+        for output in program.outputs:
+            outputs[output.name][index] = live.values[output.node]
+    return History(orders, outputs, live.refused)
 
 
 def _evaluate(machine: Machine, nodes: int, bars: Bars, start: int, stop: int) -> Columns:
@@ -53,9 +78,29 @@ def _evaluate(machine: Machine, nodes: int, bars: Bars, start: int, stop: int) -
         columns[target] = [value] * (stop - start)
     for target, name in machine.columns:
         columns[target] = _column(bars, name, start, stop)
+    if machine.higher:
+        rows = list(bars.rows(start, stop))
+        for frame in machine.higher:
+            _evaluate_higher(frame, columns, rows, dict(machine.constants))
     for target, step, inputs in machine.tasks:
         columns[target] = list(map(step, *[columns[i] for i in inputs]))
     return columns
+
+
+def _evaluate_higher(frame: Frame, columns: Columns, rows: list[Bar], constants: dict[int, float]) -> None:
+    """The values of a higher timeframe's nodes, placed at the bars that release them."""
+    pushed = [frame.aggregator.push(row) if frame.aggregator else [] for row in rows]
+    places = [place for place, released in enumerate(pushed) for _ in released]
+    higher = [one for released in pushed for one in released]
+    found: dict[int, list[float]] = {node: [value] * len(higher) for node, value in constants.items()}
+    for target, name in frame.columns:
+        found[target] = [float(getattr(one if name == "bar_index" else one.bar, name)) for one in higher]
+    for target, step, inputs in frame.tasks:
+        found[target] = list(map(step, *[found[i] for i in inputs]))
+    for target in frame.targets():
+        columns[target] = [NOT_RELEASED] * len(rows)
+        for place, value in zip(places, found[target], strict=True):
+            columns[target][place] = value
 
 
 def _column(bars: Bars, name: str, start: int, stop: int) -> list[float]:
@@ -65,11 +110,11 @@ def _column(bars: Bars, name: str, start: int, stop: int) -> list[float]:
     return [float(value) for value in column.tolist()]
 
 
-def _decide(judge: Judge, columns: Columns, bars: Bars, start: int) -> list[Decision]:
+def _decide(judge: Judge, columns: Columns, bars: Bars, start: int) -> dict[int, Orders]:
     fired = {place for guard in judge.guards for place, value in enumerate(columns[guard]) if value == 1.0}
-    decisions: list[Decision] = []
+    orders: dict[int, Orders] = {}
     for place in sorted(fired):
         values = [column[place] for column in columns]
         index = start + place
-        decisions.extend(judge.decide(index, int(bars.time[index]), float(bars.close[index]), values))
-    return decisions
+        orders[index] = judge.judge(index, int(bars.time[index]), float(bars.close[index]), values)
+    return orders

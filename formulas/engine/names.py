@@ -14,6 +14,7 @@ from formulas.engine.program import Parameter
 from formulas.engine.registry import FUNCTIONS
 from formulas.engine.vocabulary import ACTIONS, LATER_WORDS, OTHER_WORDS
 
+TF_HINT = 'write: tf("1h", rsi(14)); periods are such as 15m, 4h, 1d and 1w'
 NAME = re.compile(r"[a-z][a-z0-9_]{0,31}")
 
 
@@ -97,6 +98,8 @@ def unknown(node: ast.AST, name: str, own_names: list[str]) -> Exception:
         return refuse_at(node, f"{name} is not available yet", "write the formula without it for now")
     if name in ACTIONS:
         return refuse_at(node, f"{name} is an action, not a value", f"write it on its own: if ...: {name}()")
+    if name == "tf":
+        return refuse_at(node, "tf takes a period and an expression", TF_HINT)
     if name == "param":
         return refuse_at(node, "param stands on a line of its own", "write: length = param(14, min=2, max=50)")
     shown = name if len(name) <= 32 else name[:29] + "..."

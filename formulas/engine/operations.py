@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from formulas.engine.steps import arithmetic, averages, events, logic, prices, windows
+from formulas.engine.steps import arithmetic, averages, events, flows, logic, prices, trends, windows
 
 Lengths = tuple[int, ...]
 Step = Callable[..., float]
@@ -80,6 +80,7 @@ OPERATIONS: dict[str, Operation] = {
         Operation("choose", logic.choose, tightness=10),
         Operation("truth", logic.truth, is_condition=True),
         Operation("na", logic.is_na, is_condition=True),
+        Operation("tf", windows.hold, lambda lengths: 2),
         Operation("lag", windows.lag, _doubles(2, 1), _whole_length, tightness=90),
         Operation("sma", averages.sma, _doubles(5, 2), _rest_of_window),
         Operation("ema", averages.ema, _doubles(3), _rest_of_window),
@@ -91,6 +92,26 @@ OPERATIONS: dict[str, Operation] = {
         Operation("count", windows.count, _doubles(3, 1), _rest_of_window),
         Operation("rsi", prices.rsi, _doubles(4), _whole_length),
         Operation("tr", prices.true_range, _doubles(2)),
+        Operation("tr_after_close", prices.true_range_after_close, _doubles(2), _one_bar),
+        Operation("rise", prices.rise),
+        Operation("fall", prices.fall),
+        Operation("highestbars", windows.highestbars, _doubles(3, 2), _rest_of_window),
+        Operation("lowestbars", windows.lowestbars, _doubles(3, 2), _rest_of_window),
+        Operation("cci", windows.cci, _doubles(2, 1), _rest_of_window),
+        Operation("linreg", trends.linreg, _doubles(2, 1), _rest_of_window),
+        Operation("own_move", trends.own_move),
+        Operation("imbalance", trends.imbalance),
+        Operation("band_below", trends.band_below, _doubles(3)),
+        Operation("band_above", trends.band_above, _doubles(3)),
+        Operation("trend_side", trends.trend_side, _doubles(3)),
+        Operation("sar", trends.sar, _doubles(10), _one_bar),
+        Operation("cumulate", flows.cumulate, _doubles(1)),
+        Operation("signed_volume", flows.signed_volume),
+        Operation("money_flow", flows.money_flow),
+        Operation("inflow", flows.inflow),
+        Operation("outflow", flows.outflow),
+        Operation("money_flow_index", flows.money_flow_index),
+        Operation("vwap", flows.vwap, _doubles(4)),
         Operation("crossover", events.crossover, _doubles(1), _one_bar, is_condition=True),
         Operation("crossunder", events.crossunder, _doubles(1), _one_bar, is_condition=True),
         Operation("cross", events.cross, _doubles(2), _one_bar, is_condition=True),

@@ -6,17 +6,23 @@ import hashlib
 from dataclasses import dataclass
 from typing import NamedTuple
 
+from formulas.engine.vocabulary import ACCOUNT
+
 ENGINE_VERSION = "1.0.0"
 NO_NODE = -1
 
 
 class Node(NamedTuple):
-    """One number for each bar. `op` is an operation, a bar's column, or "constant" with its `value`."""
+    """One number for each bar. `op` is an operation, a bar's column, or "constant" with its `value`.
+
+    `frame` is 0 for the chart's own bars, else the seconds of the higher timeframe whose bars it runs over.
+    """
 
     op: str
     inputs: tuple[int, ...] = ()
     lengths: tuple[int, ...] = ()
     value: float = 0.0
+    frame: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,9 +51,10 @@ class Parameter:
 class Action:
     """What to do on a bar whose `guard` node is true.
 
-    `name` is buy, sell, short, cover, close or alert. `size` is the node of a share of equity, or NO_NODE
-    for all of it. `number` is an alert's number. `reasons` are the nodes that explain the guard, in reading
-    order.
+    `name` is buy, sell, short, cover, close, alert, stop_loss, take_profit or trail. `size` is the node of a
+    share of equity, or NO_NODE for all of it. `number` is an alert's number. `level` is the node of a stop's or
+    target's price, or of its distance in percent when `is_percent`. `reasons` are the nodes that explain the
+    guard, in reading order.
     """
 
     name: str
@@ -55,6 +62,8 @@ class Action:
     size: int = NO_NODE
     number: float | None = None
     reasons: tuple[int, ...] = ()
+    level: int = NO_NODE
+    is_percent: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,6 +94,11 @@ class Program:
     canonical: str
     version_hash: str
 
+    @property
+    def reads_account(self) -> bool:
+        """Whether it asks for its position, so that a bar cannot be computed before the account has seen it."""
+        return any(node.op in ACCOUNT for node in self.nodes)
+
 
 def canonical_text(nodes: tuple[Node, ...], actions: tuple[Action, ...], outputs: tuple[Output, ...]) -> str:
     """One line for each node, then for each action and output; floats in hexadecimal, so none is rounded."""
@@ -92,7 +106,8 @@ def canonical_text(nodes: tuple[Node, ...], actions: tuple[Action, ...], outputs
     for action in actions:
         number = "" if action.number is None else action.number.hex()
         size = "" if action.size == NO_NODE else f"@{action.size}"
-        lines.append(f"do {action.name} if @{action.guard} size {size} number {number}")
+        level = "" if action.level == NO_NODE else f" level @{action.level}{'%' if action.is_percent else ''}"
+        lines.append(f"do {action.name} if @{action.guard} size {size} number {number}{level}")
     lines.extend(f"give {output.name} @{output.node}" for output in outputs)
     return "\n".join(lines)
 
@@ -101,7 +116,8 @@ def _node_line(number: int, node: Node) -> str:
     inputs = " ".join(f"@{i}" for i in node.inputs)
     lengths = " ".join(str(length) for length in node.lengths)
     value = node.value.hex() if node.op == "constant" else ""
-    return f"@{number} {node.op} [{inputs}] [{lengths}] {value}"
+    frame = f" over {node.frame}" if node.frame else ""
+    return f"@{number} {node.op} [{inputs}] [{lengths}] {value}{frame}"
 
 
 def version_hash(canonical: str, parameters: tuple[Parameter, ...]) -> str:

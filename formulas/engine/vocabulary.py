@@ -6,21 +6,16 @@ import ast
 
 BAR_SOURCES = ("open", "high", "low", "close", "volume", "time", "bar_index")
 
-ACTIONS = ("buy", "sell", "short", "cover", "close", "alert")
+PROTECTIONS = ("stop_loss", "take_profit", "trail")
+ACTIONS = ("buy", "sell", "short", "cover", "close", "alert", *PROTECTIONS)
+ACCOUNT = ("position", "entry_price", "bars_held", "equity")
 SIDES = {"buy": "buy", "cover": "buy", "sell": "sell", "short": "sell", "close": "sell"}
 SIZED_ACTIONS = ("buy", "short")
 
 # These words have a meaning in the language already, so no formula may take them for its own names,
 # and a formula that needs one is told so instead of being half understood.
-# fmt: off
-LATER_WORDS = frozenset({
-    "stop_loss", "take_profit", "trail", "tf", "model", "position", "entry_price", "bars_held", "equity",
-    "bbw", "hma", "vwma", "dema", "tema", "linreg", "cmo", "natr", "kc", "donchian", "ppo", "stoch_d", "wpr",
-    "cci", "mfi", "dmi", "adx", "supertrend", "sar", "obv", "accdist", "cmf", "vwap", "highestbars",
-    "lowestbars",
-})
-# fmt: on
-OTHER_WORDS = frozenset({"ta", "param"})
+LATER_WORDS = frozenset({"model"})
+OTHER_WORDS = frozenset({"ta", "param", "tf"})
 
 NOT_IN_THE_LANGUAGE: dict[type[ast.AST], str] = {
     ast.Attribute: "a dot after a name",

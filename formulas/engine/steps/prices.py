@@ -1,4 +1,4 @@
-"""Wilder's measures of movement: relative strength and true range."""
+"""How far prices moved: relative strength, true range, and the two sides of a change."""
 
 from formulas.engine.steps.arithmetic import NAN
 
@@ -56,3 +56,24 @@ def true_range(s: State, high: float, low: float, close: float) -> float:
     s[0] = 1.0
     s[1] = close
     return result
+
+
+def true_range_after_close(s: State, high: float, low: float, close: float) -> float:
+    """The true range where there is a close before it; na on the first bar. s: known, close."""
+    known = s[0]
+    result = true_range(s, high, low, close)
+    return result if known != 0.0 else NAN
+
+
+def rise(change: float) -> float:
+    """A change upwards, else 0; a fall of less than 1e-10 counts as none, as in Pine's `cmo`."""
+    if change != change:
+        return NAN
+    return change if change >= -NO_MOVEMENT else 0.0
+
+
+def fall(change: float) -> float:
+    """A change downwards as a positive number, else 0."""
+    if change != change:
+        return NAN
+    return 0.0 if change >= -NO_MOVEMENT else -change

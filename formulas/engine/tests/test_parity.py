@@ -1,6 +1,7 @@
 """History and live give the same bits, wherever the bars are split and whatever comes after them."""
 
 import math
+import os
 
 import pytest
 from hypothesis import given, settings
@@ -8,15 +9,17 @@ from hypothesis import strategies as st
 
 from formulas.engine import LiveProgram, SnapshotError, compile_formula, history, run_history
 from formulas.engine.bars import Bars
+from formulas.engine.columns.board import Board
 from formulas.engine.compiler import compile_output
 from formulas.engine.machine import Machine
+from formulas.engine.operations import OPERATIONS
 from formulas.engine.registry import CALLS
 from formulas.engine.tests.markets import bits, flat_after, random_walk
-from formulas.engine.tests.random_formulas import random_formula
+from formulas.engine.tests.random_formulas import random_account_formula, random_formula
 
 WALK = flat_after(random_walk(11, 260), 99.5, 40)
 ROWS = [WALK.row(index) for index in range(len(WALK))]
-SEEDS = range(60)
+SEEDS = range(90)
 
 
 def everything(program, bars, block):
@@ -54,8 +57,9 @@ def test_the_random_formulas_act_and_use_every_function():
     acting = [program for program in programs if run_history(program, WALK)]
     used = {node.op for program in programs for node in program.nodes}
     assert len(acting) > len(programs) / 2
-    built = {"bb", "mom", "roc", "change", "macd", "stoch", "atr"}  # made of the operations of others
-    assert {function.name for function in CALLS} - built <= used
+    assert set(OPERATIONS) <= used
+    indicators = {name for program in programs for name in program.indicators}
+    assert {function.name for function in CALLS if function.is_indicator} <= indicators
 
 
 @given(seed=st.integers(1000, 100_000), block=st.integers(1, 300))
@@ -79,6 +83,34 @@ def test_a_restored_snapshot_goes_on_as_if_nothing_had_happened(seed, split):
     assert decisions == run_history(program, WALK)
 
 
+@given(seed=st.integers(1000, 100_000), split=st.integers(0, len(ROWS)))
+@settings(max_examples=20, deadline=None, derandomize=True)
+def test_a_formula_that_reads_its_account_goes_on_from_a_snapshot_too(seed, split):
+    program = compile_formula(random_account_formula(seed))
+    live, restored = LiveProgram(program), LiveProgram(program)
+    decisions = [decision for bar in ROWS[:split] for decision in live.advance(bar)]
+    restored.restore(live.snapshot())
+    decisions += [decision for bar in ROWS[split:] for decision in restored.advance(bar)]
+    assert decisions == run_history(program, WALK)
+    changed = Bars.from_rows([*ROWS[:split], *(bar._replace(high=bar.high + 9.0) for bar in ROWS[split:])])
+    before = [decision for decision in decisions if decision.bar_index < split]
+    assert [decision for decision in run_history(program, changed) if decision.bar_index < split] == before
+
+
+def test_as_many_pairs_as_are_asked_for_agree_on_bits():
+    """ENGINE_PARITY_PAIRS sets how many (formula, bar) pairs; a million take some minutes."""
+    pairs = int(os.environ.get("ENGINE_PARITY_PAIRS", "15000"))
+    for seed in range(200_000, 200_000 + pairs // len(ROWS)):
+        program = compile_formula(random_formula(seed))
+        columns, decisions = live_values(program, ROWS)
+        assert everything(program, WALK, 64) == columns, seed
+        assert run_history(program, WALK) == decisions, seed
+        whole = Board(WALK).read(program, range(len(program.nodes)))
+        for place, node in enumerate(program.nodes):
+            if node.op != "constant" and not node.frame:
+                assert bits(whole[place].tolist()) == columns[place], (seed, node)
+
+
 @given(seed=st.integers(1000, 100_000), cut=st.integers(1, len(ROWS) - 1))
 @settings(max_examples=20, deadline=None, derandomize=True)
 def test_a_later_bar_never_changes_an_earlier_value(seed, cut):
@@ -96,7 +128,8 @@ def test_a_later_bar_never_changes_an_earlier_value(seed, cut):
 def test_no_value_is_ever_infinite(seed):
     program = compile_formula(random_formula(seed))
     columns, _ = live_values(program, ROWS)
-    assert not any(math.isinf(float.fromhex(value)) for column in columns for value in column)
+    own = [column for column, node in zip(columns, program.nodes, strict=True) if not node.frame]
+    assert not any(math.isinf(float.fromhex(value)) for column in own for value in column)
 
 
 @pytest.mark.parametrize("length", [1, 3, 20])

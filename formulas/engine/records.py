@@ -1,0 +1,99 @@
+"""Exported records, checked by anybody: do a deployment's signals follow from its bars, and a score from its days."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from itertools import pairwise
+from typing import Any
+
+from formulas.engine.bars import Bars
+from formulas.engine.chain import first_broken
+from formulas.engine.compiler import compile_formula
+from formulas.engine.decisions import Decision
+from formulas.engine.history import run_history
+from formulas.engine.score import Day, Score, performance_score
+
+EXACT = {"parity": "exact"}
+SAID = ("time", "side", "size")
+
+
+class RecordError(ValueError):
+    """A record cannot be read, or was changed after it was written."""
+
+
+def certify(record: Mapping[str, Any], bars: Bars) -> dict[str, Any]:
+    """Whether the signals of a deployment are those that its formula gives over its bars; else the first difference.
+
+    The record holds `formula`, `parameters` and `version_hash`, and `signals` of `{time, side, size}` with the start
+    of the bar in epoch seconds; signals before `since` were not raised. When signals have a `hash` the chain that
+    begins at `version_hash` is checked as well. Raises FormulaError or RecordError.
+    """
+    program = compile_formula(str(record.get("formula", "")), record.get("parameters") or None)
+    if record.get("version_hash") not in (None, program.version_hash):
+        return _different(None, {"version_hash": program.version_hash}, {"version_hash": record["version_hash"]})
+    signals = _entries(record, "signals", SAID)
+    if any("hash" in signal for signal in signals):
+        _check_chain({"version_hash": program.version_hash}, signals)
+    since = record.get("since") or 0
+    decided = [_said(decision) for decision in run_history(program, bars) if decision.side and decision.time >= since]
+    recorded = [{name: signal[name] for name in SAID} for signal in signals]
+    for place in range(max(len(decided), len(recorded))):
+        expected = decided[place] if place < len(decided) else None
+        found = recorded[place] if place < len(recorded) else None
+        if expected != found:
+            return _different(place, expected, found)
+    return dict(EXACT)
+
+
+def score_of(record: Mapping[str, Any]) -> Score:
+    """The score of a live record, whose chain of days is checked first. Raises RecordError.
+
+    The record holds `version_hash`, `published_at` in epoch seconds, `versions`, and `days` of `{day, net_return,
+    exposure, market_return, closed_trades, hash}`, linked from `{version_hash, published_at}` on. A day begins at
+    `day`, in epoch seconds, and counts only when that is not before the publication.
+    """
+    published = _number(record, "published_at")
+    days = _entries(record, "days", ("day", "net_return", "exposure", "market_return", "closed_trades", "hash"))
+    _check_chain({"version_hash": record.get("version_hash"), "published_at": record["published_at"]}, days)
+    starts = [_number(day, "day") for day in days]
+    if any(later <= earlier for earlier, later in pairwise(starts)):
+        raise RecordError("the days are not in order")
+    counted = [_day(day) for day, start in zip(days, starts, strict=True) if start >= published]
+    return performance_score(counted, int(_number(record, "versions")))
+
+
+def _day(entry: Mapping[str, Any]) -> Day:
+    net, exposure, market = (_number(entry, name) for name in ("net_return", "exposure", "market_return"))
+    if net <= -1.0 or not 0.0 <= exposure <= 1.0:
+        raise RecordError("a day loses less than everything and is exposed from 0 to 1")
+    return Day(net, exposure, market, int(_number(entry, "closed_trades")))
+
+
+def _said(decision: Decision) -> dict[str, Any]:
+    return {"time": decision.time, "side": decision.side, "size": decision.size}
+
+
+def _different(place: int | None, expected: Any, recorded: Any) -> dict[str, Any]:
+    return {"parity": "different", "signal": place, "expected": expected, "recorded": recorded}
+
+
+def _entries(record: Mapping[str, Any], field: str, names: Sequence[str]) -> list[dict[str, Any]]:
+    entries = record.get(field)
+    if not isinstance(entries, list) or not all(isinstance(entry, dict) for entry in entries):
+        raise RecordError(f"{field} must be a list of objects")
+    if any(name not in entry for entry in entries for name in names):
+        raise RecordError(f"each of {field} holds {', '.join(names)}")
+    return entries
+
+
+def _check_chain(header: Mapping[str, Any], entries: Sequence[Mapping[str, Any]]) -> None:
+    place = first_broken(header, entries)
+    if place is not None:
+        raise RecordError(f"the chain of hashes is broken at entry {place}")
+
+
+def _number(holder: Mapping[str, Any], name: str) -> float:
+    value = holder.get(name)
+    if isinstance(value, bool) or not isinstance(value, int | float) or not abs(value) < 1e15:
+        raise RecordError(f"{name} must be a number")
+    return float(value)

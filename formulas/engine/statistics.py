@@ -1,0 +1,100 @@
+"""How sure one can be of a Sharpe ratio: probabilistic, deflated for the number of tries, and overfitting."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from itertools import combinations
+from statistics import NormalDist
+
+import numpy as np
+from numpy.typing import NDArray
+
+Floats = NDArray[np.float64]
+
+EULER_GAMMA = 0.5772156649015329
+PARTS = 16
+SPLITS_AT_ONCE = 1024
+NORMAL = NormalDist()
+
+
+def sharpe_per_period(returns: Floats) -> float | None:
+    """Mean over deviation (ddof 1) of the returns; None when they do not vary."""
+    if returns.size < 2:
+        return None
+    deviation = float(returns.std(ddof=1))
+    return float(returns.mean()) / deviation if deviation > 1e-15 else None
+
+
+def moments(returns: Floats) -> tuple[float, float]:
+    """Skewness and raw kurtosis (3 for a normal distribution)."""
+    distance = returns - returns.mean()
+    variance = float((distance**2).mean())
+    return float((distance**3).mean()) / variance**1.5, float((distance**4).mean()) / variance**2
+
+
+def sharpe_error(sharpe: float, skew: float, kurtosis: float, count: int) -> float:
+    """The standard error of a Sharpe ratio per period over `count` returns."""
+    spread = 1.0 - skew * sharpe + (kurtosis - 1.0) / 4.0 * sharpe**2
+    return math.sqrt(max(spread, 1e-12) / (count - 1))
+
+
+def probabilistic_sharpe(returns: Floats, benchmark: float = 0.0) -> float | None:
+    """The probability that the true Sharpe ratio per period is above the benchmark."""
+    sharpe = sharpe_per_period(returns)
+    if sharpe is None:
+        return None
+    error = sharpe_error(sharpe, *moments(returns), returns.size)
+    return NORMAL.cdf((sharpe - benchmark) / error)
+
+
+def best_of_chance(spread: float, trials: int) -> float:
+    """The Sharpe ratio to expect of the best of `trials` without skill, whose ratios have this deviation."""
+    if trials < 2:
+        return 0.0
+    high, higher = NORMAL.inv_cdf(1.0 - 1.0 / trials), NORMAL.inv_cdf(1.0 - 1.0 / (trials * math.e))
+    return spread * ((1.0 - EULER_GAMMA) * high + EULER_GAMMA * higher)
+
+
+def deflated_sharpe(returns: Floats, tried: Sequence[float]) -> float | None:
+    """The probabilistic Sharpe ratio against the best of chance among all that were tried, per period."""
+    spread = float(np.std(tried, ddof=1)) if len(tried) > 1 else 0.0
+    return probabilistic_sharpe(returns, best_of_chance(spread, len(tried)))
+
+
+def block_sums(returns: Floats, parts: int = PARTS) -> Floats:
+    """Sums and sums of squares of the returns in each of `parts` blocks of time of equal length, as two rows.
+
+    What is left over at the end does not count.
+    """
+    blocks = returns[: returns.size // parts * parts].reshape(parts, -1)
+    return np.stack((blocks.sum(axis=1), (blocks**2).sum(axis=1)))
+
+
+def overfitting_probability(candidates: Sequence[Floats], length: int) -> float | None:
+    """How often the best candidate of one half of time is below the median in the other half.
+
+    Each candidate is given by its `block_sums`, over blocks of `length` returns; all ways to choose half of them are
+    tried. None with fewer than two candidates or two returns in a block.
+    """
+    if len(candidates) < 2 or length < 2:
+        return None
+    sums, squares = (np.stack([one[row] for one in candidates], axis=1) for row in (0, 1))
+    parts = len(sums)
+    count = length * parts // 2
+    chosen = list(combinations(range(parts), parts // 2))
+    below = 0
+    for start in range(0, len(chosen), SPLITS_AT_ONCE):
+        picks = np.array(chosen[start : start + SPLITS_AT_ONCE])
+        inside = np.zeros((len(picks), parts))
+        np.put_along_axis(inside, picks, 1.0, axis=1)
+        before = _ratios(inside @ sums, inside @ squares, count)
+        after = _ratios((1.0 - inside) @ sums, (1.0 - inside) @ squares, count)
+        best = np.take_along_axis(after, before.argmax(axis=1)[:, None], axis=1)
+        below += int((best[:, 0] < np.median(after, axis=1)).sum())
+    return below / len(chosen)
+
+
+def _ratios(sums: Floats, squares: Floats, count: int) -> Floats:
+    variance = np.maximum(squares - sums**2 / count, 0.0) / (count - 1)
+    return np.where(variance > 1e-30, sums / count / np.sqrt(np.maximum(variance, 1e-30)), 0.0)
