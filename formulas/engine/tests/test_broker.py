@@ -119,14 +119,16 @@ PROTECTED = [
 ]
 
 
-@pytest.mark.parametrize(("action", "bar", "ending", "price"), PROTECTED)
-@pytest.mark.parametrize("entry_bar", [False, True])
-def test_stops_and_targets_fill_inside_the_bar_worst_case_first(action, bar, ending, price, entry_bar):
+# The bar of entry has no gap over a level that its own open sets.
+ON_ENTRY = [(case, True) for case in PROTECTED if case[1][0] == 100]
+
+
+@pytest.mark.parametrize(("case", "entry_bar"), [*((case, False) for case in PROTECTED), *ON_ENTRY])
+def test_stops_and_targets_fill_inside_the_bar_worst_case_first(case, entry_bar):
+    action, bar, ending, price = case
     formula = f"if bar_index == 0:\n    {action}()\n    stop_loss(pct=2)\n    take_profit(pct=4)"
     rows = [(100, 100, 100, 100), (100, 100, 100, 100), bar]
     if entry_bar:
-        if bar[0] != 100:
-            pytest.skip("the bar of entry has no gap over a level that its own open sets")
         rows = [(100, 100, 100, 100), bar]
     broker, _ = trade_over(formula, bars(*rows))
     expected = [] if ending is None else [(1, len(rows) - 1, 100.0, pytest.approx(price), ending)]
