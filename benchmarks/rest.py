@@ -18,7 +18,7 @@ FORMULAS = 200
 SEED = """
 from accounts.models import User
 from formulas.services import create_formula
-author = User.objects.get(username="author")
+author = User.objects.get(username="bench")
 for number in range({count}):
     create_formula(author=author, name=f"Formula {{number}}", description="Buys what fell too far.",
                    formula_code="if rsi < 30: buy()", category="momentum", tags=["rsi", "daily"], is_public=True)

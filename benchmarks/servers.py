@@ -53,12 +53,13 @@ class Ours:
 
     def __init__(self, folder: Path, **environment: str) -> None:
         quiet = {"REPLAY_INTERVAL": "3600", "BAR_BROADCASTER_ENABLED": "false"}
+        folder.mkdir(exist_ok=True)
         self.server = LiveServer(folder, DJANGO_SETTINGS_MODULE="benchmarks.settings", **quiet, **environment)
         self.server.start()
         assert self.server.process
         self.usage = Usage(self.server.process.pid)
         self.port = self.server.port
-        self.token = self.server.sign_in("trader@example.com").token
+        self.token = self.server.register("bench").token
 
     @property
     def path(self) -> str:
@@ -70,6 +71,24 @@ class Ours:
 
     def close(self) -> None:
         self.server.close()
+
+
+class OursTwice(Ours):
+    """Two processes of ours on the same data, which hear of each other through Redis."""
+
+    name = "signalbox, 2 processes"
+
+    def __init__(self, folder: Path, redis_url: str) -> None:
+        super().__init__(folder, REDIS_URL=redis_url, REDIS_NAMESPACE=f"bench-{os.getpid()}")
+        self.second = self.server.beside().start()
+        assert self.server.process
+        assert self.second.process
+        self.usage = Usage(self.server.process.pid, self.second.process.pid)
+        self.ports = (self.port, self.second.port)
+
+    def close(self) -> None:
+        self.second.close()
+        super().close()
 
 
 class Peer:

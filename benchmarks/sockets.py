@@ -8,6 +8,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +16,7 @@ os.environ.setdefault("DJANGO_SETTINGS_MODULE", "benchmarks.settings")
 
 from benchmarks.flood import Flood, storm
 from benchmarks.report import Row, compared, machine, measured, percentile, save, show
-from benchmarks.servers import Ours, Peer
+from benchmarks.servers import Ours, OursTwice, Peer
 
 MESSAGE = {
     "id": "7b0f0c4e-6f0c-4d55-9d1c-2f6f0a5f3a11",
@@ -57,6 +58,9 @@ def main() -> None:
         rows += measure_compression(Path(folder), wanted.rounds, notes)
     with tempfile.TemporaryDirectory() as folder:
         rows += measure_storm(Path(folder), wanted.rounds, notes)
+    if wanted.redis:
+        with tempfile.TemporaryDirectory() as folder:
+            rows += measure_redis(Path(folder), wanted.rounds, notes, wanted.redis)
     with tempfile.TemporaryDirectory() as folder:
         rows += measure_stall(Path(folder), wanted.rounds, notes)
     show(rows, notes)
@@ -67,6 +71,7 @@ def _arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--sockets", type=int, nargs="*", default=[500, 2_000, 5_000])
     parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--redis", default=os.environ.get("REDIS_URL", ""), help="its URL, to measure two processes")
     return parser.parse_args()
 
 
@@ -80,8 +85,9 @@ class Side:
 
     server: Server
     crowd: Flood
-    connect_seconds: float
-    kilobytes_each: float
+    kilobytes_each: float = 0.0
+    # Of a core, while nothing is said: what it does beside is not the price of a delivery.
+    idle: float = 0.0
     # Where frames are counted instead: their sizes differ.
     message_bytes: int = 0
 
@@ -99,7 +105,8 @@ class Side:
         if not complete or self.crowd.closed:
             raise SystemExit(f"{self.server.name}: not everybody had everything ({self.crowd.closed} sockets lost)")
         client = (time.process_time() - own) / lasted
-        return Burst(lasted, count * self.crowd.sockets, self.server.usage.cpu() - cpu, list(self.crowd.delays), client)
+        used = max(0.0, self.server.usage.cpu() - cpu - self.idle * lasted)
+        return Burst(lasted, count * self.crowd.sockets, used, list(self.crowd.delays), client)
 
     def learn_size(self, message: dict[str, Any]) -> None:
         """How many bytes one message has on this server's sockets."""
@@ -147,12 +154,14 @@ def both(folder: Path, sockets: int, **headers: str) -> Iterator[tuple[Side, Sid
 
 
 def _crowded(server: Server, crowd: Flood, sockets: int, **headers: str) -> Side:
-    before, began = server.usage.megabytes(), time.monotonic()
-    for _ in range(sockets):
-        crowd.open(server.port, server.path, **headers)
-    lasted = time.monotonic() - began
+    before = server.usage.megabytes()
+    ports = getattr(server, "ports", (server.port,))
+    for number in range(sockets):
+        crowd.open(ports[number % len(ports)], server.path, **headers)
     crowd.listen(1.0)
-    side = Side(server, crowd, lasted, 1024 * (server.usage.megabytes() - before) / sockets)
+    kilobytes, cpu = 1024 * (server.usage.megabytes() - before) / sockets, server.usage.cpu()
+    crowd.listen(SETTLE)
+    side = Side(server, crowd, kilobytes, (server.usage.cpu() - cpu) / SETTLE)
     if not headers:
         side.learn_size(MESSAGE)
     return side
@@ -175,6 +184,7 @@ def measure(folder: Path, sockets: int, rounds: int, notes: list[str]) -> list[R
     floor, goal = floors.get(sockets, (2.0, 3.0))
     count = max(10, 60_000 // sockets)
     with both(folder, sockets) as (ours, theirs):
+        size = ours.message_bytes
         flat, plain = in_turn(rounds, ours, theirs, lambda side: side.burst(count))
         interval = sockets / 10_000
         paced = int(max(10, 3 / interval))
@@ -201,7 +211,7 @@ def measure(folder: Path, sockets: int, rounds: int, notes: list[str]) -> list[R
         if sockets == 500:
             rows += _ticks(ours, theirs, rounds)
         client = max(burst.client for burst in (*flat, *plain))
-        notes.append(f"{sockets} sockets: {count} messages of {ours.message_bytes} bytes; load client at most "
+        notes.append(f"{sockets} sockets: {count} messages of {size} bytes; load client at most "
                      f"{100 * client:.0f} % of a core")  # fmt: skip
     return rows
 
@@ -248,6 +258,25 @@ def measure_storm(folder: Path, rounds: int, notes: list[str]) -> list[Row]:
     return [compared(name, found[0], found[1], "1/s", float, 1.0, 3.0)]
 
 
+def measure_redis(folder: Path, rounds: int, notes: list[str], redis_url: str) -> list[Row]:
+    """The same crowd on one process alone, and on two that hear of it through Redis."""
+    sockets, count = 1_000, 60
+    with ExitStack() as stack:
+        servers: list[Ours] = []
+        for make in (partial(Ours, folder / "alone"), partial(OursTwice, folder / "pair", redis_url)):
+            servers.append(make())
+            stack.callback(servers[-1].close)
+        sides = []
+        for server in servers:
+            crowd = Flood(sample_every=SAMPLE_EVERY)
+            stack.callback(crowd.close)
+            sides.append(_crowded(server, crowd, sockets))
+        pair, alone = in_turn(rounds, sides[1], sides[0], lambda side: side.burst(count, interval=0.1))
+    notes.append(f"Redis: {sockets} sockets on one process, then half of them on each of two; both of their CPU counts")
+    name = "server CPU for one delivery, 2 processes through Redis, beside one alone"
+    return [compared(name, pair, alone, "µs", lambda b: b.microseconds, 1.2, 1.0, less=True, peer="one process")]
+
+
 def measure_stall(folder: Path, rounds: int, notes: list[str]) -> list[Row]:
     """One client among 500 that stops reading: what the others see, and what is held for it."""
     ours = Ours(folder)
@@ -255,7 +284,7 @@ def measure_stall(folder: Path, rounds: int, notes: list[str]) -> list[Row]:
     try:
         for _ in range(499):
             crowd.open(ours.port, ours.path)
-        side = Side(ours, crowd, 0.0, 0.0)
+        side = Side(ours, crowd)
         side.learn_size(MESSAGE)
         delays, held = [], []
         for _ in range(rounds):

@@ -1,17 +1,20 @@
 """Market data in the control panel."""
 
 from functools import cached_property
-from typing import Any
+from typing import Any, cast
 
-from django.contrib import admin
+from django.contrib import admin, messages
 from django.core.paginator import Paginator
 from django.db.models import QuerySet
 from django.http import HttpRequest
 from unfold.admin import ModelAdmin
 
 from datafeed import services
-from datafeed.models import Bar, Instrument, Series
+from datafeed.downloads import table_response
+from datafeed.models import Bar, Gap, Instrument, Series
 from kernel import clock
+from kernel.api.streams import PiecewiseResponse
+from kernel.permissions import OPERATOR, Person, has_role
 
 COUNTED_AT_MOST = 10_000
 
@@ -39,6 +42,15 @@ class SeriesAdmin(ModelAdmin):
     search_fields = ["instrument__symbol"]
     autocomplete_fields = ["instrument"]
     readonly_fields = ["created_at"]
+    actions = ["export"]
+
+    @admin.action(description="Export the bars of one series as CSV", permissions=["view"])
+    def export(self, request: HttpRequest, queryset: QuerySet[Series]) -> PiecewiseResponse | None:
+        series = list(queryset.select_related("instrument")[:2])
+        if len(series) == 1:
+            return table_response(series[0].instrument, series[0].resolution)
+        self.message_user(request, "Choose one series.", messages.ERROR)
+        return None
 
 
 class ShortPaginator(Paginator):  # type: ignore[type-arg]  # generic for the checker alone
@@ -65,6 +77,39 @@ class BarAdmin(ModelAdmin):
     @admin.display(description="opened at (UTC)", ordering="opened_at")
     def opened(self, bar: Bar) -> str:
         return f"{clock.from_epoch(bar.opened_at):%Y-%m-%d %H:%M}"
+
+    def has_add_permission(self, request: HttpRequest) -> bool:
+        return False
+
+    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return False
+
+
+@admin.register(Gap)
+class GapAdmin(ModelAdmin):
+    """Holes in the record: to be looked at, and to be looked for again."""
+
+    list_display = ["series", "first_missing", "before", "found_at", "tried_at", "filled_at", "reason"]
+    list_filter = [("filled_at", admin.EmptyFieldListFilter), "series__provider", "series__resolution"]
+    list_select_related = ["series__instrument"]
+    search_fields = ["=series__instrument__symbol"]
+    actions = ["look_again"]
+
+    @admin.display(description="first missing (UTC)", ordering="since")
+    def first_missing(self, gap: Gap) -> str:
+        return f"{clock.from_epoch(gap.since):%Y-%m-%d %H:%M}"
+
+    @admin.display(description="before (UTC)", ordering="until")
+    def before(self, gap: Gap) -> str:
+        return f"{clock.from_epoch(gap.until):%Y-%m-%d %H:%M}"
+
+    @admin.action(description="Look for these bars again", permissions=["look_again"])
+    def look_again(self, request: HttpRequest, queryset: QuerySet[Gap]) -> None:
+        count = services.look_again(gaps=queryset)
+        self.message_user(request, f"{count} gaps are looked for again within a minute.")
+
+    def has_look_again_permission(self, request: HttpRequest) -> bool:
+        return has_role(cast(Person, request.user), OPERATOR)
 
     def has_add_permission(self, request: HttpRequest) -> bool:
         return False

@@ -40,6 +40,13 @@ class BadBar(Invalid):
     message = "The bar is not valid."
 
 
+class UnreadableTable(Invalid):
+    """A file that is no table of bars, or that unpacks to more than is taken."""
+
+    code = "unreadable_table"
+    message = "The file is not a table of bars."
+
+
 class PositionLost(DomainError):
     """The store is not where a live stream believed it: the stream begins again from what is stored."""
 

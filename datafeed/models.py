@@ -9,6 +9,7 @@ from django.db import models
 from django.db.models import F, Q
 
 from datafeed.sessions import Hours
+from kernel import clock
 from kernel.models import ChangedModel, CreatedModel
 from kernel.permissions import OPERATOR, Person, has_role
 
@@ -158,3 +159,36 @@ class Bar(models.Model):
 
     def __str__(self) -> str:
         return f"{self.series_id} {self.opened_at}"
+
+
+class GapQuerySet(models.QuerySet["Gap"]):
+    def visible_to(self, user: Person) -> Self:
+        return self.filter(series__in=Series.objects.visible_to(user))
+
+    def open(self) -> Self:
+        return self.filter(filled_at=None)
+
+
+class Gap(models.Model):
+    """Bars that a series should have and has not: from `since` to before `until`, both epoch seconds UTC."""
+
+    series = models.ForeignKey(Series, on_delete=models.CASCADE, related_name="gaps", db_index=False)
+    since = models.BigIntegerField(help_text="stamp of the first bar that is missing, epoch seconds UTC")
+    until = models.BigIntegerField(help_text="stamp of the bar that arrived after the hole, epoch seconds UTC")
+    found_at = models.DateTimeField(default=clock.now, editable=False)
+    tried_at = models.DateTimeField(null=True, blank=True, help_text="when these bars were last looked for")
+    filled_at = models.DateTimeField(null=True, blank=True)
+    reason = models.CharField(max_length=200, blank=True, help_text="why it is still open, or how it was closed")
+
+    objects = GapQuerySet.as_manager()
+
+    class Meta:
+        ordering = ["-pk"]
+        constraints = [
+            models.UniqueConstraint(fields=["series", "until"], name="one_gap_before_a_bar"),
+            models.CheckConstraint(condition=Q(since__lt=F("until")), name="gap_is_not_empty"),
+        ]
+        indexes = [models.Index(fields=["tried_at"], condition=Q(filled_at=None), name="gap_open")]
+
+    def __str__(self) -> str:
+        return f"{self.series} from {self.since} to before {self.until}"

@@ -3,23 +3,17 @@
 Pure and without Django. Times are epoch seconds UTC; a *day stamp* is 00:00 UTC of a trading day.
 """
 
-import re
 from datetime import UTC, date, datetime, timedelta
 from functools import lru_cache
 from typing import NamedTuple
 from zoneinfo import ZoneInfo, available_timezones
 
+from datafeed.calendars import FIRST_YEAR, LAST_YEAR, year_of
 from datafeed.resolutions import is_intraday, seconds, unit
+from datafeed.schedules import ALWAYS, Segment, parse_session, segment_text
 
 DAY = 86_400
 LONGEST_GAP = 10  # days without a segment that a weekly pattern can have, and some to spare
-ALWAYS = "24x7"
-
-_SEGMENT = re.compile(r"([0-4][0-9])([0-5][0-9])-([0-4][0-9])([0-5][0-9])")
-_DAYS = re.compile(r"[1-7]{1,7}")
-
-Segment = tuple[int, int]
-"""Opening and closing in minutes from the trading day's local midnight; an opening before it is negative."""
 
 
 class Span(NamedTuple):
@@ -42,10 +36,11 @@ class Bucket(NamedTuple):
 
 
 class Hours(NamedTuple):
-    """When an instrument trades: a session string and the time zone it is in."""
+    """When an instrument trades: a session string, its time zone, and the calendar of its exchange if it keeps one."""
 
     session: str
     timezone: str
+    calendar: str = ""
 
     def check(self) -> None:
         """Raise `ValueError` saying what is wrong with the session or the time zone."""
@@ -57,8 +52,8 @@ class Hours(NamedTuple):
         """The bucket of `resolution` for a bar stamped `opened_at` of the resolution `base`.
 
         An intraday grid starts anew with each segment. What trades outside the session counts to the trading day
-        that follows. Weeks are stamped with their Monday; a month with the trading day asked about, so that its
-        first bar names it.
+        that follows. Weeks are stamped with their first day, Monday unless the session says another; a month with the
+        trading day asked about, so that its first bar names it.
         """
         if not is_intraday(base):
             return _bucket_of_day(self, resolution, opened_at)
@@ -69,7 +64,7 @@ class Hours(NamedTuple):
             end = min(start + step, span.end)
             return Bucket(start, end, end)
         end = _close_of(self, last_day(self, resolution, span.day))
-        return Bucket(_stamp_of(resolution, span.day), end, end)
+        return Bucket(_stamp_of(self, resolution, span.day), end, end)
 
     def day_begins(self, instant: int) -> int:
         """The close before the trading day that `instant` counts to: what trades from then on is part of the day."""
@@ -77,6 +72,20 @@ class Hours(NamedTuple):
         while not segments_of(self, day):
             day -= timedelta(days=1)
         return segments_of(self, day)[-1][1]
+
+    def following(self, resolution: str, opened_at: int) -> int | None:
+        """The stamp of the bar that is due next after one of `resolution`; none for weeks and months."""
+        if is_intraday(resolution):
+            end = self.bucket(resolution, opened_at, resolution).end
+            span = self.span(end)
+            is_open = (span.start, span.end) in segments_of(self, span.day)
+            return end if is_open else span.end
+        if unit(resolution) != "D":
+            return None
+        day = datetime.fromtimestamp(opened_at, tz=UTC).date() + timedelta(days=1)
+        while not segments_of(self, day):
+            day += timedelta(days=1)
+        return day_stamp(day)
 
     def span(self, instant: int) -> Span:
         """The segment `instant` lies in, or the gap before the next one."""
@@ -103,62 +112,57 @@ def _zone(name: str) -> ZoneInfo:
     return ZoneInfo(name)
 
 
-@lru_cache(maxsize=256)
-def parse_session(text: str) -> tuple[tuple[Segment, ...], ...]:
-    """The segments of each weekday, Monday first; raises `ValueError` where `text` is no session we know.
-
-    Understood: `24x7`, `HHMM-HHMM` (Monday to Friday, overnight where the start is not before the end),
-    several segments joined by `,`, and day rules `segments:days` joined by `|`, where 1 is Sunday.
-    """
-    if text == ALWAYS:
-        return (((0, 1440),),) * 7
-    named: dict[int, tuple[Segment, ...]] = {}
-    default: tuple[Segment, ...] = ()
-    for rule in text.split("|"):
-        hours, colon, days = rule.partition(":")
-        segments = tuple(sorted(_segment(part, text) for part in hours.split(",")))
-        if not colon:
-            default = segments
-        elif not _DAYS.fullmatch(days):
-            raise ValueError(f"session {text[:60]!r}: days are digits from 1 (Sunday) to 7 (Saturday)")
-        else:
-            named.update({(int(digit) - 2) % 7: segments for digit in days})
-    week = tuple(named.get(weekday, default if weekday < 5 else ()) for weekday in range(7))
-    _check_order(week, text)
-    return week
-
-
-def _segment(part: str, session: str) -> Segment:
-    match = _SEGMENT.fullmatch(part)
-    if match is None:
-        raise ValueError(f"session {session[:60]!r}: hours are written 0930-1600, or 24x7 for always")
-    start, end = int(match[1]) * 60 + int(match[2]), int(match[3]) * 60 + int(match[4])
-    if start > 1440 or end > 2880:
-        raise ValueError(f"session {session[:60]!r}: an hour is out of range")
-    if start == end == 0:
-        return 0, 1440
-    return (start - 1440, end) if start >= end else (start, end)
-
-
-def _check_order(week: tuple[tuple[Segment, ...], ...], session: str) -> None:
-    placed = [(day * 1440 + start, day * 1440 + end) for day, segments in enumerate(week) for start, end in segments]
-    if not placed:
-        raise ValueError(f"session {session[:60]!r} never opens")
-    again = (placed[0][0] + 7 * 1440, placed[0][1] + 7 * 1440)
-    for (_, end), (start, _) in zip(placed, [*placed[1:], again], strict=True):
-        if start < end:
-            raise ValueError(f"session {session[:60]!r}: hours overlap")
-
-
 @lru_cache(maxsize=16_384)
 def segments_of(hours: Hours, day: date) -> tuple[tuple[int, int], ...]:
     """The segments of the trading day `day` as instants; none where the exchange is closed."""
-    instants = (
-        (_instant(hours, day, start), _instant(hours, day, end))
-        for start, end in parse_session(hours.session)[day.weekday()]
-    )
+    instants = ((_instant(hours, day, start), _instant(hours, day, end)) for start, end in _minutes_of(hours, day))
     # Where the clocks leap over a whole segment nothing is left of it.
     return tuple((start, end) for start, end in instants if start < end)
+
+
+def _minutes_of(hours: Hours, day: date) -> tuple[Segment, ...]:
+    usual = parse_session(hours.session).segments(day)
+    if not hours.calendar or hours.session == ALWAYS:
+        return usual
+    year = year_of(hours.calendar, day.year)
+    if day in year.closed:
+        return ()
+    closing = year.early.get(day)
+    return usual if closing is None else _until(usual, closing)
+
+
+def _until(segments: tuple[Segment, ...], closing: int) -> tuple[Segment, ...]:
+    return tuple((start, min(end, closing)) for start, end in segments if start < closing)
+
+
+class Exceptions(NamedTuple):
+    """The days on which an instrument does not keep its session, as charting libraries are told.
+
+    `holidays` are `YYYYMMDD` joined by commas; `corrections` are `session:days` joined by semicolons.
+    """
+
+    holidays: str
+    corrections: str
+
+
+@lru_cache(maxsize=256)
+def exceptions_of(hours: Hours) -> Exceptions:
+    """Every exception that the calendar of `hours` knows of; empty texts where it keeps none."""
+    holidays: list[str] = []
+    corrected: dict[str, list[str]] = {}
+    if hours.session == ALWAYS:
+        return Exceptions("", "")
+    schedule = parse_session(hours.session)
+    for number in range(FIRST_YEAR, LAST_YEAR + 1):
+        year = year_of(hours.calendar, number)
+        holidays += (f"{day:%Y%m%d}" for day in sorted(year.closed) if schedule.segments(day))
+        for day, closing in sorted(year.early.items()):
+            usual = schedule.segments(day)
+            if usual and _until(usual, closing) != usual:
+                text = ",".join(map(segment_text, _until(usual, closing)))
+                corrected.setdefault(text, []).append(f"{day:%Y%m%d}")
+    corrections = ";".join(f"{session}:{','.join(days)}" for session, days in corrected.items())
+    return Exceptions(",".join(holidays), corrections)
 
 
 def _instant(hours: Hours, day: date, minutes: int) -> int:
@@ -171,15 +175,19 @@ def day_stamp(day: date) -> int:
     return int(datetime(day.year, day.month, day.day, tzinfo=UTC).timestamp())
 
 
-def _stamp_of(resolution: str, day: date) -> int:
-    return day_stamp(day - timedelta(days=day.weekday()) if unit(resolution) == "W" else day)
+def _stamp_of(hours: Hours, resolution: str, day: date) -> int:
+    return day_stamp(_week_begins(hours, day) if unit(resolution) == "W" else day)
+
+
+def _week_begins(hours: Hours, day: date) -> date:
+    return day - timedelta(days=(day.weekday() - parse_session(hours.session).first_weekday) % 7)
 
 
 def last_day(hours: Hours, resolution: str, day: date) -> date:
     """The last trading day of the day, week or month that the trading day `day` is in."""
     match unit(resolution):
         case "W":
-            last = day + timedelta(days=6 - day.weekday())
+            last = _week_begins(hours, day) + timedelta(days=6)
         case "M":
             last = (day.replace(day=1) + timedelta(days=32)).replace(day=1) - timedelta(days=1)
         case _:
@@ -202,7 +210,7 @@ def _bucket_of_day(hours: Hours, resolution: str, stamp: int) -> Bucket:
     while not segments_of(hours, day):
         day += timedelta(days=1)
     last = last_day(hours, resolution, day)
-    return Bucket(_stamp_of(resolution, day), _close_of(hours, last), day_stamp(last) + DAY)
+    return Bucket(_stamp_of(hours, resolution, day), _close_of(hours, last), day_stamp(last) + DAY)
 
 
 def bucket(resolution: str, session: str, timezone: str, opened_at: int, base: str = "1") -> Bucket:

@@ -37,9 +37,9 @@ class Operation:
 
     @property
     def properties(self) -> dict[str, Any]:
-        """The declared properties of the body; none where the operation takes no body."""
+        """The declared properties of the body; none where the operation takes no JSON."""
         content = self.details.get("requestBody", {}).get("content", {})
-        if not content:
+        if "application/json" not in content:
             return {}
         schema = self._resolved(content["application/json"]["schema"])
         return {name: self._resolved(one) for name, one in schema.get("properties", {}).items()}
@@ -67,7 +67,12 @@ def operations() -> tuple[Operation, ...]:
 
 def reads() -> tuple[Operation, ...]:
     """What is answered as JSON by the tables alone; the content of a file is not among it."""
-    files = {"GET /auth/kyc/documents/{document_id}", "GET /notifications/export"}
+    files = {
+        "GET /auth/kyc/documents/{document_id}",
+        "GET /backtests/{id}/trades.csv",
+        "GET /datafeed/export",
+        "GET /notifications/export",
+    }
     return tuple(one for one in operations() if one.method == "GET" and one.name not in files)
 
 

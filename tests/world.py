@@ -12,7 +12,7 @@ from accounts.factors import codes
 from accounts.models import Company, KycDocument, KycSubmission, User
 from datafeed.models import Bar, Instrument, Series
 from formulas import services as formulas
-from formulas.models import Deployment, Formula, Review, Signal, Subscription
+from formulas.models import Backtest, Deployment, Formula, Review, Signal, Subscription
 from kernel.models import Job
 from notifications import services as notifications
 from notifications.models import Channel, Notification
@@ -77,6 +77,7 @@ class World:
             formula=self.private, instrument=self.instrument, resolution="1D"
         )
         self.signal = self._signal()
+        self.backtest = self._backtest()
         self.subscription = Subscription.objects.create(user=self.ann, formula=self.public)
         self.own_subscription = Subscription.objects.create(user=self.ann, formula=self.private)
         self.review = Review.objects.create(user=self.ann, formula=self.public, rating=4, comment="good")
@@ -105,6 +106,17 @@ class World:
             deployment=self.deployment, formula=self.private, version=self.private.version,
             instrument=self.instrument, resolution="1D", side="buy", action="buy", price=Decimal(10),
             bar_time=FIRST_DAY, closed_at=FIRST_DAY + DAY, reason=[{"expression": "annsown", "value": 1}],
+        )  # fmt: skip
+
+    def _backtest(self) -> Backtest:
+        trade = {
+            "side": "long", "entry_time": FIRST_DAY, "exit_time": None, "entry_price": 10.0, "exit_price": None,
+            "size": 1.0, "pnl": 0.0, "fees": 0.0, "ending": None,
+        }  # fmt: skip
+        return Backtest.objects.create(
+            owner=self.ann, formula=self.private, version=self.private.version, instrument=self.instrument,
+            resolution="1D", initial_capital=10_000, fee_bps=5, slippage_bps=2, parameters={"annsown": 1.0},
+            metrics={"annsown": 1.0}, outcome={"curve": [[FIRST_DAY, 1.0, 0.0, 1.0]], "trades": [trade]},
         )  # fmt: skip
 
     def _channel(self) -> Channel:
@@ -137,7 +149,7 @@ class World:
     def target(self, path: str) -> dict[str, str]:
         """The path parameters that make `path` that of something of Ann's."""
         by_kind = {
-            "deployments": self.deployment, "formulas": self.private, "instruments": self.spare, "jobs": self.job,
+            "backtests": self.backtest, "deployments": self.deployment, "formulas": self.private, "instruments": self.spare, "jobs": self.job,
             "notifications": self.notification, "reviews": self.review, "signals": self.signal,
         }  # fmt: skip
         found = {
@@ -212,6 +224,10 @@ class World:
             "POST /formulas": {**formula, "is_public": False},
             "PUT /formulas/{id}": {**formula, "is_public": False},
             "PATCH /formulas/{id}": {**formula, "is_public": False},
+            "POST /formulas/{id}/backtest": {
+                "symbol": "ACME", "symbols": ["SPARE"], "resolution": "1D", "initial_capital": 5000, "fee_bps": 1,
+                "slippage_bps": 1, "parameters": {}, "from": "2001-01-01T00:00:00Z", "to": "2001-01-05T00:00:00Z",
+            },
             "POST /formulas/validate": {"formula_code": CODE},
             "POST /instruments": instrument,
             "PUT /instruments/{id}": instrument,
@@ -257,6 +273,8 @@ class World:
 
     def who(self, operation: Operation) -> str:
         """Somebody whom the operation is for."""
+        if operation.path in {"/datafeed/import", "/datafeed/export"}:
+            return "operator"
         if operation.path in {"/notifications/send", "/broadcast/role/{role}"}:
             return "admin"
         if operation.path.startswith(("/companies", "/broadcast")):

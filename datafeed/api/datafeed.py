@@ -9,19 +9,12 @@ from rest_framework.response import Response
 from rest_framework.views import APIView
 
 from datafeed.api import serializers, shapes
-from datafeed.api.parameters import MOST_BARS, BarsQuery, bars_query, spelled
+from datafeed.api.parameters import bars_query, spelled
 from datafeed.api.permissions import MayReadMarketData
 from datafeed.bars import FormingBar
 from datafeed.errors import SymbolNotFound, UnknownSymbol
-from datafeed.models import Instrument
-from datafeed.selectors import (
-    check_served,
-    earlier_time,
-    find_instrument,
-    forming_bar,
-    read_bars,
-    search_instruments,
-)
+from datafeed.selectors import check_served, earlier_time, find_instrument, search_instruments
+from datafeed.selectors.charts import chart_bars
 from datafeed.selectors.health import feed_health
 from datafeed.selectors.quotes import quotes_of
 from kernel.api.pagination import whole_number
@@ -29,10 +22,11 @@ from kernel.api.throttles import MARKET_DATA
 from kernel.errors import Invalid
 
 MOST_RESULTS, USUAL_RESULTS = 1_000, 50
+LONGEST_SEARCH = 200
 MILLISECONDS = 1_000
 
 
-def _query(name: str, description: str, *, whole: bool = False, required: bool = False) -> OpenApiParameter:
+def query_parameter(name: str, description: str, *, whole: bool = False, required: bool = False) -> OpenApiParameter:
     kind = OpenApiTypes.INT64 if whole else OpenApiTypes.STR
     return OpenApiParameter(name, kind, OpenApiParameter.QUERY, required=required, description=description)
 
@@ -54,10 +48,10 @@ class SearchView(MarketDataView):
     @extend_schema(
         operation_id="datafeed_search",
         parameters=[
-            _query("user_input", "part of a symbol or name, in any case; may be empty (also `query`)"),
-            _query("exchange", "one exchange; empty for all"),
-            _query("symbol_type", "one type; empty for all"),
-            _query("max_results", f"at most so many, {USUAL_RESULTS} where unsaid", whole=True),
+            query_parameter("user_input", "part of a symbol or name, in any case; may be empty (also `query`)"),
+            query_parameter("exchange", "one exchange; empty for all"),
+            query_parameter("symbol_type", "one type; empty for all"),
+            query_parameter("max_results", f"at most so many, {USUAL_RESULTS} where unsaid", whole=True),
         ],
         responses=serializers.SearchResultSerializer(many=True),
     )
@@ -66,6 +60,8 @@ class SearchView(MarketDataView):
         text = spelled(request, "user_input", "query")
         if text is None:
             raise Invalid.field("user_input", "This parameter is required; it may be empty.")
+        if len(text) > LONGEST_SEARCH:
+            raise Invalid.field("user_input", f"At most {LONGEST_SEARCH} characters are looked for.")
         most = whole_number(request, "max_results", default=USUAL_RESULTS, least=1, most=MOST_RESULTS)
         exchange, kind = (request.query_params.get(name, "") for name in ("exchange", "symbol_type"))
         found = search_instruments(text.strip(), exchange=exchange, kind=kind)
@@ -87,11 +83,11 @@ class BarsView(MarketDataView):
     @extend_schema(
         operation_id="datafeed_bars",
         parameters=[
-            _query("symbol", "a symbol, in any case", required=True),
-            _query("resolution", "one of the symbol's resolutions; `D` is `1D`", required=True),
-            _query("from_time", "inclusive; epoch seconds, or milliseconds (also `from`)", whole=True),
-            _query("to_time", "exclusive; epoch seconds, or milliseconds (also `to`)", whole=True),
-            _query(
+            query_parameter("symbol", "a symbol, in any case", required=True),
+            query_parameter("resolution", "one of the symbol's resolutions; `D` is `1D`", required=True),
+            query_parameter("from_time", "inclusive; epoch seconds, or milliseconds (also `from`)", whole=True),
+            query_parameter("to_time", "exclusive; epoch seconds, or milliseconds (also `to`)", whole=True),
+            query_parameter(
                 "count_back", "so many bars before `to_time`, whatever `from_time` says (also `countback`)", whole=True
             ),
         ],
@@ -102,27 +98,13 @@ class BarsView(MarketDataView):
         query = bars_query(request)
         instrument = find_instrument(query.symbol)
         resolution = check_served(instrument, query.resolution)
-        bars = _bars(instrument, resolution, query)
+        bars = chart_bars(instrument, resolution, since=query.since, until=query.until, count=query.count)
         answer: dict[str, Any] = {"bars": [_shape(bar) for bar in bars], "no_data": not bars}
         if not bars and query.count is None:
             earlier = earlier_time(instrument, resolution, min(query.since, query.until))
             if earlier is not None:
                 answer["next_time"] = earlier * MILLISECONDS
         return Response(answer)
-
-
-def _bars(instrument: Instrument, resolution: str, query: BarsQuery) -> list[FormingBar]:
-    most = min(query.count or MOST_BARS, MOST_BARS)
-    since = query.since if query.count is None else None
-    if since is not None and since >= query.until:
-        return []
-    bars = read_bars(instrument, resolution, since=since, until=query.until, last=most).rows()
-    forming = forming_bar(instrument, resolution)
-    if forming is None or forming.opened_at >= query.until or (since is not None and forming.opened_at < since):
-        return bars
-    if bars and bars[-1].opened_at >= forming.opened_at:
-        return bars
-    return [*bars, forming][-most:]
 
 
 def _shape(bar: FormingBar) -> dict[str, Any]:

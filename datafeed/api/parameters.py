@@ -7,7 +7,6 @@ from rest_framework.request import Request
 
 from kernel.errors import Invalid
 
-MOST_BARS = 5_000
 MILLISECONDS_FROM = 10**11
 """A time above this is in milliseconds, since it would lie in the year 5138 as seconds."""
 
@@ -27,16 +26,42 @@ class BarsQuery:
 
 def bars_query(request: Request) -> BarsQuery:
     """The parameters of a request for bars; raises `Invalid` naming every one that is missing or wrong."""
+    return _bars_query(request, ("from_time", "from"), ("to_time", "to"), ("count_back", "countback"))
+
+
+def history_query(request: Request) -> BarsQuery:
+    """The same in the classic spelling alone, where a count makes up for a missing `from`."""
+    return _bars_query(request, ("from",), ("to",), ("countback",), is_counted_enough=True)
+
+
+def window(request: Request) -> tuple[str, str, int | None, int | None]:
+    """Symbol, resolution, `from` and `to` (epoch seconds), of which the times may be missing; raises `Invalid`."""
     faults: dict[str, list[str]] = {}
     symbol, resolution = (_text(request, name, faults) for name in ("symbol", "resolution"))
-    since = _whole(request, ("from_time", "from"), faults, required=True)
-    until = _whole(request, ("to_time", "to"), faults, required=True)
-    count = _whole(request, ("count_back", "countback"), faults)
-    if count is not None and count < 1:
-        faults[_spelling(request, ("count_back", "countback"))] = ["Must be at least 1."]
-    if faults or since is None or until is None:
+    since, until = (_whole(request, (name,), faults) for name in ("from", "to"))
+    if faults:
         raise Invalid(errors=faults)
-    return BarsQuery(symbol, resolution, _in_seconds(since), _in_seconds(until), count)
+    return symbol, resolution, since, until
+
+
+def _bars_query(
+    request: Request,
+    since_names: tuple[str, ...],
+    until_names: tuple[str, ...],
+    count_names: tuple[str, ...],
+    *,
+    is_counted_enough: bool = False,
+) -> BarsQuery:
+    faults: dict[str, list[str]] = {}
+    symbol, resolution = (_text(request, name, faults) for name in ("symbol", "resolution"))
+    count = _whole(request, count_names, faults)
+    since = _whole(request, since_names, faults, required=not (is_counted_enough and count))
+    until = _whole(request, until_names, faults, required=True)
+    if count is not None and count < 1:
+        faults[_spelling(request, count_names)] = ["Must be at least 1."]
+    if faults or until is None:
+        raise Invalid(errors=faults)
+    return BarsQuery(symbol, resolution, _in_seconds(since or 0), _in_seconds(until), count)
 
 
 def spelled(request: Request, *names: str) -> str | None:

@@ -84,6 +84,8 @@ class ResolvedSerializer(serializers.Serializer[Any]):
     type = serializers.CharField()
     session = serializers.CharField()
     timezone = serializers.CharField()
+    session_holidays = serializers.CharField(help_text="days the exchange is closed, YYYYMMDD with commas between")
+    corrections = serializers.CharField(help_text="other hours on some days: `session:days`, semicolons between")
     exchange = serializers.CharField()
     listed_exchange = serializers.CharField()
     currency_code = serializers.CharField()
@@ -150,6 +152,20 @@ class FeedProviderSerializer(serializers.Serializer[Any]):
     detail = serializers.CharField()
 
 
+class GapSerializer(serializers.Serializer[Any]):
+    symbol = serializers.CharField()
+    resolution = serializers.CharField()
+    since = serializers.IntegerField(help_text="stamp of the first bar missing, epoch seconds UTC")
+    until = serializers.IntegerField(help_text="stamp of the bar after the hole, epoch seconds UTC")
+    reason = serializers.CharField()
+
+
+class GapsSerializer(serializers.Serializer[Any]):
+    open = serializers.IntegerField()
+    filled = serializers.IntegerField()
+    newest = GapSerializer(many=True)
+
+
 class FeedHealthSerializer(serializers.Serializer[Any]):
     status = serializers.ChoiceField(choices=["ok", "degraded"])
     message = serializers.CharField()
@@ -158,3 +174,4 @@ class FeedHealthSerializer(serializers.Serializer[Any]):
     timestamp = serializers.DateTimeField()
     broadcaster = BroadcasterSerializer()
     providers = FeedProviderSerializer(many=True)
+    gaps = GapsSerializer()

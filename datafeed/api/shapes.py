@@ -7,6 +7,8 @@ from datafeed.models import Instrument, InstrumentType, Series
 from datafeed.providers import REGISTRY, find_provider
 from datafeed.resolutions import LADDER, is_intraday, unit
 from datafeed.selectors import hours_of, sources
+from datafeed.selectors.instruments import instrument_hours
+from datafeed.sessions import exceptions_of
 
 
 def config() -> dict[str, Any]:
@@ -45,6 +47,7 @@ def resolved(instrument: Instrument) -> dict[str, Any]:
     found = {resolution: _source(series) for resolution, series in sources(instrument).items()}
     main = found.get("1D") or next(iter(found.values()), None)
     minmov, pricescale = price_step(instrument.price_increment)
+    exceptions = exceptions_of(instrument_hours(instrument))
     return {
         "name": instrument.symbol,
         "ticker": instrument.symbol,
@@ -52,6 +55,8 @@ def resolved(instrument: Instrument) -> dict[str, Any]:
         "type": instrument.type,
         "session": instrument.session,
         "timezone": instrument.timezone,
+        "session_holidays": exceptions.holidays,
+        "corrections": exceptions.corrections,
         "exchange": instrument.exchange,
         "listed_exchange": instrument.exchange,
         "currency_code": instrument.currency,

@@ -13,7 +13,8 @@ from numpy.typing import NDArray
 from datafeed.bars import Floats, RawBar
 from datafeed.providers.base import BarUpdate, InstrumentSpec, Positions, Provider, SeriesKey
 from datafeed.resolutions import canonical
-from datafeed.sessions import ALWAYS, Hours
+from datafeed.schedules import ALWAYS
+from datafeed.sessions import Hours
 from kernel import clock
 
 MINUTE = 60

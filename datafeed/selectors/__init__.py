@@ -2,6 +2,7 @@
 
 from datafeed.bars import BarColumns, FormingBar
 from datafeed.selectors.bars import (
+    bar_blocks,
     bar_closes,
     earlier_time,
     forming_bar,
@@ -13,6 +14,7 @@ from datafeed.selectors.bars import (
 from datafeed.selectors.instruments import (
     check_served,
     find_instrument,
+    find_listed,
     hours_of,
     resolutions_of,
     search_instruments,
@@ -24,10 +26,12 @@ from datafeed.selectors.instruments import (
 __all__ = [
     "BarColumns",
     "FormingBar",
+    "bar_blocks",
     "bar_closes",
     "check_served",
     "earlier_time",
     "find_instrument",
+    "find_listed",
     "forming_bar",
     "hours_of",
     "newest_bar",

@@ -1,6 +1,6 @@
 """Reading bars: base resolutions straight from their rows, higher ones through the builder."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 from django.core.cache import cache
@@ -18,6 +18,7 @@ _COLUMNS = ("open", "high", "low", "close", "volume")
 # A day's bar may hold what traded on days off before it, a week's or month's also those of the days around it.
 _REACH = {"": 0, "D": 10 * DAY, "W": 17 * DAY, "M": 41 * DAY}
 FIRST_CHUNK = 262_144
+BLOCK = 20_000
 
 
 def read_bars(
@@ -54,6 +55,30 @@ def read_series(
     if last is None:
         return BarColumns.of(rows.order_by("opened_at"))
     return BarColumns.of(reversed(rows.order_by("-opened_at")[:last]))
+
+
+def bar_blocks(
+    instrument: Instrument, resolution: str, *, since: int | None = None, until: int | None = None
+) -> Iterator[BarColumns]:
+    """All closed bars with `since <= opened_at < until`, ascending, in blocks that fit into memory.
+
+    Raises `ResolutionNotServed` at once.
+    """
+    name, series = source_of(instrument, resolution)
+    if series.resolution != name:
+        return iter([read_bars(instrument, name, since=since, until=until)])
+    return _blocks_of(series, since, until)
+
+
+def _blocks_of(series: Series, since: int | None, until: int | None) -> Iterator[BarColumns]:
+    rows = _rows(series) if until is None else _rows(series).filter(opened_at__lt=until)
+    while True:
+        later = rows if since is None else rows.filter(opened_at__gte=since)
+        bars = BarColumns.of(later.order_by("opened_at")[:BLOCK])
+        if not len(bars):
+            return
+        yield bars
+        since = int(bars.time[-1]) + 1
 
 
 def newest_time(series: Series) -> int | None:

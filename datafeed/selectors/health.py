@@ -5,13 +5,14 @@ from typing import Any
 from django.conf import settings
 from django.core.cache import cache
 
-from datafeed.models import Bar, Instrument, Series
+from datafeed.models import Bar, Gap, Instrument, Series
 from datafeed.providers import enabled_providers
 from kernel import clock
 from kernel.background import reported
 
 STANDING_KEY = "datafeed:standing"
 COUNT_FOR = 10
+GAPS_SHOWN = 10
 COMPONENT = "feed"
 
 
@@ -28,6 +29,7 @@ def feed_health() -> dict[str, Any]:
         "timestamp": clock.isoformat(clock.now()),
         "broadcaster": _broadcaster(said, is_running=component is not None and settings.BAR_BROADCASTER_ENABLED),
         "providers": _providers(said),
+        "gaps": _gaps(),
     }
 
 
@@ -58,6 +60,25 @@ def _providers(said: dict[str, Any]) -> list[dict[str, Any]]:
         }
         for provider in enabled_providers()
     ]
+
+
+def _gaps() -> dict[str, Any]:
+    open_gaps = Gap.objects.open()
+    newest = open_gaps.select_related("series__instrument")[:GAPS_SHOWN]
+    return {
+        "open": open_gaps.count(),
+        "filled": Gap.objects.exclude(filled_at=None).count(),
+        "newest": [
+            {
+                "symbol": gap.series.instrument.symbol,
+                "resolution": gap.series.resolution,
+                "since": gap.since,
+                "until": gap.until,
+                "reason": gap.reason,
+            }
+            for gap in newest
+        ],
+    }
 
 
 def _bars_count() -> int:

@@ -4,6 +4,7 @@ import re
 
 from django.db.models import Q, QuerySet
 
+from datafeed.calendars import calendar_of
 from datafeed.errors import ResolutionNotServed, UnknownSymbol
 from datafeed.models import SYMBOL_PATTERN, Instrument, Series
 from datafeed.providers import find_provider
@@ -22,6 +23,18 @@ def find_instrument(symbol: str, field: str = "symbol") -> Instrument:
     if found is None:
         raise UnknownSymbol(symbol, field)
     return found
+
+
+def find_listed(symbol: str) -> Instrument:
+    """The active instrument called `symbol` or `EXCHANGE:symbol`, in any case; raises `UnknownSymbol`."""
+    try:
+        return find_instrument(symbol)
+    except UnknownSymbol:
+        exchange, colon, rest = symbol.partition(":")
+        instrument = find_instrument(rest) if colon else None
+        if instrument is None or instrument.exchange.casefold() != exchange.strip().casefold():
+            raise UnknownSymbol(symbol) from None
+        return instrument
 
 
 def search_instruments(text: str, *, exchange: str = "", kind: str = "") -> QuerySet[Instrument]:
@@ -84,4 +97,9 @@ def hours_of(series: Series) -> Hours:
     provider = find_provider(series.provider)
     if provider is not None and provider.hours is not None:
         return provider.hours
-    return Hours(series.instrument.session, series.instrument.timezone)
+    return instrument_hours(series.instrument)
+
+
+def instrument_hours(instrument: Instrument) -> Hours:
+    """When `instrument` trades, with the holidays of its exchange where we know them."""
+    return Hours(instrument.session, instrument.timezone, calendar_of(instrument.exchange))

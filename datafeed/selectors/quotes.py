@@ -7,7 +7,7 @@ from datafeed.errors import UnknownSymbol
 from datafeed.models import Instrument, Series
 from datafeed.resolutions import is_intraday
 from datafeed.selectors.bars import forming_bar, read_series
-from datafeed.selectors.instruments import find_instrument, hours_of, sources
+from datafeed.selectors.instruments import find_listed, hours_of, sources
 
 PLACES = 8
 
@@ -45,7 +45,7 @@ def quotes_of(symbols: list[str]) -> list[dict[str, Any]]:
 
 def _entry(symbol: str) -> dict[str, Any]:
     try:
-        instrument = find_instrument(symbol)
+        instrument = find_listed(symbol)
     except UnknownSymbol as error:
         return {"s": "error", "n": symbol, "v": {"error": error.message}}
     values = read_quote(instrument)

@@ -15,7 +15,8 @@ from datafeed.selectors import newest_time, resolutions_of
 from datafeed.selectors.bars import forming_key, open_builder
 from datafeed.selectors.health import STANDING_KEY
 from datafeed.selectors.quotes import is_quote_source, read_quote
-from datafeed.services.recording import checked, push_bar, record_bar
+from datafeed.services.history import checked
+from datafeed.services.recording import push_bar, record_bar
 from kernel.realtime import push
 
 FORMING_FOR = 600  # seconds that a forming bar is believed after its provider fell silent

@@ -13,7 +13,7 @@ from datafeed.providers.base import InstrumentSpec
 from datafeed.providers.replay import ReplayProvider
 from datafeed.selectors import newest_time
 from datafeed.selectors.bars import forming_key
-from datafeed.services.recording import load_history
+from datafeed.services.history import load_history
 
 logger = logging.getLogger(__name__)
 

@@ -10,7 +10,8 @@ from hypothesis import strategies as st
 from datafeed.sessions import Hours, bucket
 
 NEW_YORK = "America/New_York"
-SESSIONS = ["24x7", "0930-1600", "1700-1700", "0930-1200,1300-1600", "0000-0000", "0900-1630|0900-1400:2", "0930-2730"]
+SESSIONS = ["24x7", "0930-1600", "1700-1700", "0930-1200,1300-1600", "0000-0000", "0900-1630|0900-1400:2", "0930-2730",
+            "1700F-1600", "1900F3-2350F3:2|0930-1600", "0930-1600#20181114/0900-1700"]  # fmt: skip
 ZONES = ["Etc/UTC", NEW_YORK, "Europe/London", "Asia/Kolkata", "Australia/Sydney", "Pacific/Chatham"]
 LADDER = ["1", "5", "15", "30", "60", "240", "1D", "1W", "1M"]
 
@@ -132,7 +133,14 @@ def test_a_week_closes_with_its_last_trading_day_and_a_month_likewise() -> None:
         "0930-1600,1500-1700",
         "0930-1600:",
         "x" * 500,
-        "1600F-0930",
+        "1600F-1200F",
+        "1600F7-0930",
+        "8;0930-1600",
+        "0930-1600;",
+        "0930-1600#2018/0930-1700",
+        "0930-1600#20181399/0930-1700",
+        "0930-1600#20181112/0900-1600#20171113/0930-1700",
+        "0930-1600#20181112",
     ],
 )
 def test_a_session_that_cannot_be_read_is_refused(session: str) -> None:

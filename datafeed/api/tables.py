@@ -1,0 +1,105 @@
+"""Whole tables of bars over REST, in and out; for operators."""
+
+from typing import Any
+
+from drf_spectacular.types import OpenApiTypes
+from drf_spectacular.utils import extend_schema
+from rest_framework import serializers, status
+from rest_framework.request import Request
+from rest_framework.response import Response
+from rest_framework.views import APIView
+
+from datafeed import services
+from datafeed.api.datafeed import query_parameter
+from datafeed.api.parameters import window
+from datafeed.downloads import table_response
+from datafeed.resolutions import LADDER, canonical
+from datafeed.schedules import ALWAYS
+from datafeed.selectors import check_served, find_instrument
+from datafeed.sessions import Hours
+from kernel.api.jobs import JobSerializer
+from kernel.api.streams import PiecewiseResponse
+from kernel.api.uploads import MultipartParser, Upload
+from kernel.errors import Invalid
+from kernel.permissions import IsOperator
+
+MIB = 2**20
+LARGEST_FILE = 256 * MIB
+
+
+class ImportFormSerializer(serializers.Serializer[Any]):
+    symbol = serializers.CharField(max_length=40)
+    resolution = serializers.CharField(max_length=8, help_text="of the bars in the file; `D` is `1D`")
+    timezone = serializers.CharField(
+        max_length=60, default="Etc/UTC", help_text="of times in the file that have no offset of their own"
+    )
+    file = serializers.FileField(help_text="CSV, plain or gzip; the first line names the columns")
+
+    def validate_resolution(self, text: str) -> str:
+        try:
+            name = canonical(text)
+        except ValueError as error:
+            raise serializers.ValidationError(str(error)) from None
+        if name not in LADDER:
+            raise serializers.ValidationError(f"Choose one of {', '.join(LADDER)}.")
+        return name
+
+    def validate_timezone(self, text: str) -> str:
+        try:
+            Hours(ALWAYS, text).check()
+        except ValueError as error:
+            raise serializers.ValidationError(str(error)) from None
+        return text
+
+
+class ImportFieldsSerializer(ImportFormSerializer):
+    """The same without the file, which is not read as text."""
+
+    file = None  # type: ignore[assignment]  # takes the field away
+
+
+class ImportView(APIView):
+    permission_classes = [IsOperator]
+    parser_classes = [MultipartParser]
+    body_limit = LARGEST_FILE + MIB
+    file_limit = LARGEST_FILE
+    most_files = 1
+
+    @extend_schema(
+        operation_id="datafeed_import",
+        request={"multipart/form-data": ImportFormSerializer},
+        responses={202: JobSerializer},
+    )
+    def post(self, request: Request) -> Response:
+        """Import a table of bars, which takes a job; its result counts what was read, added and known, and names the
+        line of each bad row. Bars that are there already stay as they are."""
+        fields = ImportFieldsSerializer(data=request.data)
+        fields.is_valid(raise_exception=True)
+        data: Any = request.data
+        upload = data.get("file")
+        if not isinstance(upload, Upload):
+            raise Invalid.field("file", "A file is required.")
+        find_instrument(fields.validated_data["symbol"])
+        job = services.enqueue_import(owner=request.user, file=upload.file, **fields.validated_data)
+        body = JobSerializer(job, context={"request": request}).data
+        return Response(body, status=status.HTTP_202_ACCEPTED, headers={"Location": body["url"]})
+
+
+class ExportView(APIView):
+    permission_classes = [IsOperator]
+
+    @extend_schema(
+        operation_id="datafeed_export",
+        parameters=[
+            query_parameter("symbol", "a symbol, in any case", required=True),
+            query_parameter("resolution", "one of the symbol's resolutions", required=True),
+            query_parameter("from", "inclusive; epoch seconds; empty for all", whole=True),
+            query_parameter("to", "exclusive; epoch seconds; empty for all", whole=True),
+        ],
+        responses={(200, "text/csv"): OpenApiTypes.STR},
+    )
+    def get(self, request: Request) -> PiecewiseResponse:
+        """Closed bars as CSV, a line for each: `time` in ISO 8601, `open, high, low, close, volume`."""
+        symbol, resolution, since, until = window(request)
+        instrument = find_instrument(symbol)
+        return table_response(instrument, check_served(instrument, resolution), since=since, until=until)

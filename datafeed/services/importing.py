@@ -1,0 +1,170 @@
+"""Taking in whole tables of bars: checked, counted, and written as fast as the database takes them."""
+
+import uuid
+from collections.abc import Callable
+from dataclasses import asdict, dataclass, field
+from datetime import tzinfo
+from itertools import repeat
+from typing import Any, BinaryIO, cast
+from zoneinfo import ZoneInfo
+
+import numpy as np
+from django.core.files import File
+from django.core.files.storage import default_storage
+from django.db import connection, transaction
+
+from datafeed.bars import BarColumns
+from datafeed.models import PLACES, Bar, Instrument, Series
+from datafeed.resolutions import is_intraday, unit
+from datafeed.selectors import find_instrument
+from datafeed.services.history import LARGEST, LATEST
+from datafeed.sessions import DAY
+from datafeed.tables import Block, Fault, Mask, read_table
+from kernel import clock
+from kernel.errors import DomainError
+from kernel.jobs import JobCancelled, JobRun, enqueue, job
+from kernel.models import Job
+
+PROVIDER = "import"
+IMPORT_JOB = "datafeed.import"
+FAULTS_KEPT = 100
+MINUTE = 60
+EXACT_UP_TO = 9e7  # below it a float keeps eight decimal places
+
+
+@dataclass(slots=True)
+class ImportReport:
+    """What became of a table: rows read, bars added, bars known before, bad rows and the first hundred of those."""
+
+    read: int = 0
+    added: int = 0
+    known: int = 0
+    bad: int = 0
+    faults: list[Fault] = field(default_factory=list)
+
+    def refuse(self, faults: list[Fault]) -> None:
+        self.bad += len(faults)
+        self.faults += faults[: max(0, FAULTS_KEPT - len(self.faults))]
+
+
+def import_bars(
+    *, series: Series, file: BinaryIO, zone: tzinfo, progress: Callable[[ImportReport], None] | None = None
+) -> ImportReport:
+    """Record the bars in the table `file` that `series` does not have; what it has stays as it is.
+
+    Importing twice changes nothing, and a crash in the middle leaves whole blocks. Nobody acts on these bars. Raises
+    `UnreadableTable` for what is no table of bars.
+    """
+    report = ImportReport()
+    for block in read_table(file, zone=zone):
+        _take(series, block, report)
+        if progress:
+            progress(report)
+    return report
+
+
+@transaction.atomic
+def ensure_import_series(*, instrument: Instrument, resolution: str) -> Series:
+    """The series that imported bars of `resolution` go to: the one there is, or a new one that no provider feeds."""
+    series, _ = Series.objects.get_or_create(
+        instrument=instrument, resolution=resolution, defaults={"provider": PROVIDER}
+    )
+    return series
+
+
+@transaction.atomic
+def enqueue_import(*, owner: Any, symbol: str, resolution: str, timezone: str, file: BinaryIO) -> Job:
+    """Put `file` by and have it imported; the job's result is the report."""
+    name = default_storage.save(f"imports/{uuid.uuid4().hex}", File(file))
+    return enqueue(
+        kind=IMPORT_JOB, owner=owner, symbol=symbol, resolution=resolution, timezone=timezone, stored_as=name
+    )
+
+
+@job(IMPORT_JOB)
+def run_import(run: JobRun, *, symbol: str, resolution: str, timezone: str, stored_as: str) -> dict[str, Any]:
+    """Import a file that was put by, and throw it away once it is in, or will never be."""
+    try:
+        report = _import_stored(run, symbol, resolution, timezone, stored_as)
+    except (DomainError, JobCancelled):
+        default_storage.delete(stored_as)
+        raise
+    default_storage.delete(stored_as)
+    return asdict(report)
+
+
+def _import_stored(run: JobRun, symbol: str, resolution: str, timezone: str, stored_as: str) -> ImportReport:
+    series = ensure_import_series(instrument=find_instrument(symbol), resolution=resolution)
+    size = max(1, default_storage.size(stored_as))
+    with default_storage.open(stored_as) as stored:
+        file = cast(BinaryIO, stored)
+
+        def tell(report: ImportReport) -> None:
+            run.progress(min(0.99, file.tell() / size), f"{report.read} rows")
+
+        return import_bars(series=series, file=file, zone=ZoneInfo(timezone), progress=tell)
+
+
+def _take(series: Series, block: Block, report: ImportReport) -> None:
+    bars, faults = block.bars, list(block.faults)
+    report.read += len(bars) + len(faults)
+    reasons = _reasons(bars, series.resolution)
+    good: Mask = np.ones(len(bars), dtype=bool)
+    for message, is_bad in reasons:
+        faults += [Fault(int(line), message) for line in block.lines[is_bad & good]]
+        good &= ~is_bad
+    report.refuse(sorted(faults, key=lambda fault: fault.line))
+    added = _write(series.pk, bars, good) if good.any() else 0
+    report.added += added
+    report.known += int(good.sum()) - added
+
+
+def _reasons(bars: BarColumns, resolution: str) -> list[tuple[str, Mask]]:
+    """What may be wrong with a bar, and with which of `bars` it is; the same promises as those of a single bar."""
+    time, largest = bars.time, float(LARGEST)
+    latest = min(LATEST - 1, int(clock.now().timestamp()))
+    with np.errstate(invalid="ignore"):
+        numbers_bad = ~np.logical_and.reduce(
+            [np.isfinite(column) & (np.abs(column) < largest) for column in bars.values]
+        )
+        off_grid = np.zeros(len(bars), dtype=bool)
+        if not is_intraday(resolution):
+            off_grid = time % DAY != 0
+        elif unit(resolution) == "":
+            off_grid = time % MINUTE != 0
+        stamp = "a whole minute" if is_intraday(resolution) else "00:00 UTC of the trading day"
+        return [
+            ("time must be from 1970 to now", (time < 0) | (time > latest)),
+            (f"time must be {stamp}", off_grid),
+            ("numbers must be finite and of at most 16 digits before the point", numbers_bad),
+            (
+                "high must not be below open, low or close",
+                bars.high < np.maximum.reduce([bars.open, bars.close, bars.low]),
+            ),
+            ("low must not be above open or close", bars.low > np.minimum(bars.open, bars.close)),
+            ("volume must not be negative", bars.volume < 0),
+        ]
+
+
+@transaction.atomic
+def _write(series_id: int, bars: BarColumns, good: Mask) -> int:
+    """Insert the good ones that are not there yet; how many they were. Models would cost ten times as much."""
+    values = [np.where(np.abs(column) < EXACT_UP_TO, np.round(column, PLACES), column)[good] for column in bars.values]
+    columns = [bars.time[good].tolist(), *(column.tolist() for column in values)]
+    table = connection.ops.quote_name(Bar._meta.db_table)
+    names = "series_id, opened_at, open, high, low, close, volume"
+    on_conflict = "ON CONFLICT (series_id, opened_at) DO NOTHING"
+    with connection.cursor() as cursor:
+        if connection.vendor == "sqlite":
+            marks = ", ".join(["%s"] * (1 + len(columns)))
+            insert = f"INSERT INTO {table} ({names}) VALUES ({marks}) {on_conflict}"  # noqa: S608  words of our own
+            rows: Any = zip(
+                repeat(series_id), *columns
+            )  # read as it goes, which the annotation of Django does not know
+            cursor.executemany(insert, rows)
+        else:
+            texts = [columns[0], *([repr(value) for value in column] for column in columns[1:])]
+            arrays = "%s::bigint[], %s::numeric[], %s::numeric[], %s::numeric[], %s::numeric[], %s::numeric[]"
+            insert = f"INSERT INTO {table} ({names}) SELECT %s, * FROM unnest({arrays}) {on_conflict}"  # noqa: S608
+            cursor.execute(insert, [series_id, *texts])
+        return int(cursor.rowcount)

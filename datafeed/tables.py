@@ -1,0 +1,194 @@
+"""Bars as text: reading a table of them block by block, every bad row with its line, and writing one.
+
+The first line names the columns: `time, open, high, low, close` and `volume` or not, in any order, with commas,
+semicolons or tabs between. Times are epoch seconds or milliseconds, or ISO 8601; one without an offset is in the time
+zone given. Packed tables (gzip) are read as they are.
+"""
+
+import gzip
+import zlib
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime, tzinfo
+from typing import BinaryIO
+
+import numpy as np
+from numpy.typing import NDArray
+
+from datafeed.bars import BarColumns, Floats, Times
+from datafeed.errors import UnreadableTable
+from kernel import clock
+
+BLOCK = 2**20
+LONGEST_LINE = 1_000
+MOST_UNPACKED = 2 * 2**30
+MOST_RATIO = 100
+MILLISECONDS_FROM = 10**11
+COLUMNS = ("time", "open", "high", "low", "close", "volume")
+_NAMES = {**{name: name for name in COLUMNS}, "date": "time", "datetime": "time", "timestamp": "time", "vol": "volume"}
+_GZIP = b"\x1f\x8b"
+Mask = NDArray[np.bool_]
+
+
+@dataclass(frozen=True, slots=True)
+class Fault:
+    """A row that is left out: its line, counted from 1, and why."""
+
+    line: int
+    message: str
+
+
+@dataclass(frozen=True, slots=True)
+class Block:
+    """Some rows of a table: their bars as they came, in the order of the table, the line of each, and bad rows."""
+
+    bars: BarColumns
+    lines: Times
+    faults: list[Fault]
+
+
+def read_table(file: BinaryIO, *, zone: tzinfo = UTC) -> Iterator[Block]:
+    """The rows of `file`; raises `UnreadableTable` for what is no table of bars or unpacks to too much."""
+    blocks = _line_blocks(file)
+    first = next(blocks, [])
+    layout = Layout.of(first[0] if first else "", zone)
+    yield layout.read(first[1:], 2)
+    line = len(first) + 1
+    for lines in blocks:
+        yield layout.read(lines, line)
+        line += len(lines)
+
+
+@dataclass(frozen=True, slots=True)
+class Layout:
+    """How the rows of a table are laid out: what stands between fields, where each column is, whose time it is."""
+
+    separator: str
+    width: int
+    places: tuple[int | None, ...]
+    zone: tzinfo
+
+    @classmethod
+    def of(cls, header: str, zone: tzinfo) -> "Layout":
+        header = header.removeprefix("\ufeff")
+        separator = next((mark for mark in ",;\t" if mark in header), ",")
+        names = [_NAMES.get(_bare(name).lower(), "") for name in header.split(separator)]
+        missing = [name for name in COLUMNS[:-1] if names.count(name) != 1]
+        if missing or names.count("volume") > 1:
+            wanted = ", ".join(missing or ["volume"])
+            raise UnreadableTable(f"The first line names each column once; look at: {wanted}.")
+        places = tuple(names.index(name) if name in names else None for name in COLUMNS)
+        return cls(separator, len(names), places, zone)
+
+    def read(self, lines: Sequence[str], first: int) -> Block:
+        """The bars in `lines`, of which the first has the number `first`."""
+        rows = [(number, line) for number, line in enumerate(lines, first) if line.strip()]
+        try:
+            return Block(self._columns([line for _, line in rows]), np.array([number for number, _ in rows]), [])
+        except (ValueError, OverflowError):
+            return self._one_by_one(rows)
+
+    def _one_by_one(self, rows: Sequence[tuple[int, str]]) -> Block:
+        """The same, where some row is at fault: slower, and told which."""
+        read, numbers, faults = [], [], []
+        for number, line in rows:
+            try:
+                read.append(self._columns([line]).at(0))
+                numbers.append(number)
+            except (ValueError, OverflowError) as error:
+                faults.append(Fault(number, str(error)[:200]))
+        return Block(BarColumns.of(read), np.array(numbers, dtype=np.int64), faults)
+
+    def _columns(self, lines: Sequence[str]) -> BarColumns:
+        if not lines:
+            return BarColumns.empty()
+        text = "\n".join(lines)
+        # What Python reads as a number and nobody writes as one in a table.
+        if not text.isascii() or "_" in text:
+            raise ValueError("a number or a time cannot be read")
+        text = text.replace('"', "")
+        if any(line.count(self.separator) != self.width - 1 for line in lines):
+            raise ValueError(f"{self.width} fields are expected")
+        # One flat list: a list for each row would cost more than reading the numbers.
+        fields = text.replace("\n", self.separator).split(self.separator)
+        picked = [fields[place :: self.width] if place is not None else None for place in self.places]
+        numbers = [self._numbers(column, len(lines)) for column in picked[1:]]
+        return BarColumns(self._times(picked[0] or ()), *numbers)
+
+    @staticmethod
+    def _numbers(column: Sequence[str] | None, count: int) -> Floats:
+        if column is None:
+            return np.zeros(count)
+        return np.array(list(map(float, column)))
+
+    def _times(self, column: Sequence[str]) -> Times:
+        try:
+            numbers = np.array(list(map(int, column)), dtype=np.int64)
+        except ValueError:
+            return np.array([self._instant(text.strip()) for text in column], dtype=np.int64)
+        return np.where(np.abs(numbers) > MILLISECONDS_FROM, numbers // 1_000, numbers)
+
+    def _instant(self, text: str) -> int:
+        try:
+            moment = datetime.fromisoformat(text)
+        except ValueError:
+            raise ValueError(f"{text[:40]!r} is no time") from None
+        return int((moment if moment.tzinfo else moment.replace(tzinfo=self.zone)).timestamp())
+
+
+def _bare(text: str) -> str:
+    return text.strip().strip('"<>').strip()
+
+
+def _line_blocks(file: BinaryIO) -> Iterator[list[str]]:
+    """The lines of `file` in blocks of about a mebibyte."""
+    rest = b""
+    for piece in _pieces(file):
+        whole, newline, tail = (rest + piece).rpartition(b"\n")
+        rest = tail
+        if newline:
+            yield _lines(whole)
+        if len(rest) > LONGEST_LINE:
+            raise UnreadableTable(f"A line has more than {LONGEST_LINE} characters.")
+    if rest:
+        yield _lines(rest)
+
+
+def _lines(block: bytes) -> list[str]:
+    return block.decode("utf-8", "replace").replace("\r", "").split("\n")
+
+
+def _pieces(file: BinaryIO) -> Iterator[bytes]:
+    start = file.read(2)
+    file.seek(0)
+    if start != _GZIP:
+        while piece := file.read(BLOCK):
+            yield piece
+        return
+    unpacked = 0
+    try:
+        with gzip.open(file, "rb") as plain:
+            while piece := plain.read(BLOCK):
+                unpacked += len(piece)
+                if unpacked > MOST_UNPACKED or unpacked > MOST_RATIO * max(file.tell(), BLOCK):
+                    raise UnreadableTable("The file unpacks to more than is taken.")
+                yield piece
+    except (OSError, EOFError, zlib.error):
+        raise UnreadableTable("The file cannot be unpacked.") from None
+
+
+def table_lines(blocks: Iterable[BarColumns]) -> Iterator[bytes]:
+    """Bars as a table that `read_table` reads back, piece by piece: times in ISO 8601, numbers and nothing else.
+
+    No field can begin a formula of a spreadsheet: the only text is a time of our own writing.
+    """
+    yield f"{','.join(COLUMNS)}\r\n".encode()
+    for bars in blocks:
+        rows = (
+            f"{clock.isoformat(clock.from_epoch(row[0]))},{','.join(map(_number, row[1:]))}\r\n" for row in bars.rows()
+        )
+        yield "".join(rows).encode()
+
+
+def _number(value: float) -> str:
+    return f"{value:.8f}".rstrip("0").rstrip(".")
