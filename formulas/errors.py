@@ -43,3 +43,20 @@ class AlreadyReviewed(Conflict):
 class MayNotReview(Forbidden):
     code = "may_not_review"
     message = "Only subscribers may review a formula, and never its author."
+
+
+class MayNotBacktest(Forbidden):
+    code = "may_not_backtest"
+    message = "Only those who may read a formula's code can backtest it."
+
+
+class TooManyBacktests(Conflict):
+    code = "too_many_backtests"
+    message = "Too many of your backtests are waiting; let them end or cancel one."
+
+
+class BacktestTooLarge(DomainError):
+    """Bars times calculations are more than one job may do."""
+
+    code = "backtest_too_large"
+    message = "This backtest is too large; choose fewer symbols, a shorter time or a higher resolution."

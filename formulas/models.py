@@ -1,4 +1,4 @@
-"""The tables of formulas, their versions, deployments, signals and subscriptions."""
+"""The tables of formulas, their versions, deployments, signals, subscriptions and backtests."""
 
 from typing import Self
 
@@ -8,7 +8,7 @@ from django.db import models
 from django.db.models import Q
 
 from datafeed.models import Instrument
-from kernel.models import ChangedModel, CreatedModel
+from kernel.models import ChangedModel, CreatedModel, Job
 from kernel.permissions import ADMIN, OPERATOR, Person, has_role
 
 
@@ -240,3 +240,41 @@ class Review(ChangedModel):
 
     def __str__(self) -> str:
         return f"{self.rating} of 5 for {self.formula}"
+
+
+class BacktestQuerySet(models.QuerySet["Backtest"]):
+    def visible_to(self, user: Person) -> Self:
+        """One's own: what somebody tries out is nobody else's business."""
+        return self.filter(owner_id=user.pk)
+
+
+class Backtest(CreatedModel):
+    """A version's simulated account over recorded bars of an instrument, on terms that its owner chose.
+
+    `since` and `until` bound the bars by their opening, epoch seconds UTC. `job` does the work and knows its state;
+    `metrics` and `outcome` are empty until it has. `outcome` holds `curve`, `trades` and what else the page shows.
+    """
+
+    owner = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="backtests")
+    formula = models.ForeignKey(Formula, on_delete=models.CASCADE, related_name="backtests")
+    version = models.ForeignKey(FormulaVersion, on_delete=models.CASCADE, related_name="backtests")
+    instrument = models.ForeignKey(Instrument, on_delete=models.CASCADE, related_name="backtests")
+    resolution = models.CharField(max_length=5)
+    since = models.BigIntegerField(null=True, blank=True)
+    until = models.BigIntegerField(null=True, blank=True)
+    initial_capital = models.DecimalField(max_digits=24, decimal_places=8)
+    fee_bps = models.DecimalField(max_digits=10, decimal_places=4)
+    slippage_bps = models.DecimalField(max_digits=10, decimal_places=4)
+    parameters = models.JSONField(default=dict, blank=True)
+    job = models.ForeignKey(Job, null=True, blank=True, on_delete=models.SET_NULL, related_name="backtests")
+    metrics = models.JSONField(null=True, blank=True)
+    outcome = models.JSONField(null=True, blank=True)
+
+    objects = BacktestQuerySet.as_manager()
+
+    class Meta:
+        ordering = ["-created_at", "-pk"]
+        indexes = [models.Index(fields=["owner", "-created_at"], name="backtest_of_owner")]
+
+    def __str__(self) -> str:
+        return f"{self.version} over {self.instrument} {self.resolution}"

@@ -146,7 +146,7 @@ def deploy_formula(
     if formula.is_retired or formula.version is None:
         raise FormulaRetired
     resolution = check_served(instrument, resolution)
-    _check_parameters(formula.version.code, parameters or {})
+    check_parameters(formula.version.code, parameters or {})
     stored = read_bars(instrument, resolution, last=WARM_BARS)
     try:
         with transaction.atomic():
@@ -163,9 +163,10 @@ def deploy_formula(
         raise AlreadyDeployed from None
 
 
-def _check_parameters(code: str, parameters: Mapping[str, float]) -> None:
+def check_parameters(code: str, parameters: Mapping[str, float]) -> engine.Program:
+    """The program of `code` with these parameters; raises `Invalid` naming `parameters`."""
     try:
-        engine.compile_formula(code, parameters)
+        return engine.compile_formula(code, parameters)
     except engine.FormulaError as error:
         raise Invalid(errors={"parameters": [problem.message for problem in error.errors]}) from None
 

@@ -6,8 +6,8 @@ from pathlib import Path
 from allauth.mfa.totp.internal.auth import format_hotp_value, hotp_value
 from playwright.sync_api import Page
 
+from accounts.tests.mail_server import MailServer
 from accounts.tests.mailbox import LINK
-from accounts.tests.test_smtp import MailServer
 from kernel import clock
 from tests.browser import wait_until
 from tests.server import PASSWORD, LiveServer
@@ -46,13 +46,14 @@ print(json.dumps(submission.pk))
 class PeopleServer(LiveServer):
     """Where staff need a second factor, and the page is at the host that passkeys are bound to."""
 
-    def __init__(self, folder: Path, mail: MailServer) -> None:
+    def __init__(self, folder: Path, mail: MailServer, **environment: str) -> None:
         super().__init__(
             folder,
             EMAIL_HOST="127.0.0.1",
             EMAIL_PORT=str(mail.server_address[1]),
             EMAIL_USE_TLS="off",
             MFA_REQUIRED_FOR_STAFF="on",
+            **environment,
         )
         self.site = self.environment["PUBLIC_BASE_URL"] = f"http://localhost:{self.port}"
         self.mail = mail
@@ -77,6 +78,11 @@ class PeopleServer(LiveServer):
                 link = LINK.search(message.get_content())
                 return link.group(0) if link else None
         return None
+
+    def newest_subject(self, address: str) -> str | None:
+        """What the newest mail to `address` is about, if any has come."""
+        parsed = (message_from_string(raw, policy=policy.default) for raw in reversed(self.mail.messages))
+        return next((str(message["Subject"]) for message in parsed if message["To"] == address), None)
 
 
 def mailed(page: Page, server: PeopleServer, address: str) -> str:

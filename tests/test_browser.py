@@ -264,6 +264,9 @@ def test_the_api_documents_render_from_this_server_alone(
 ) -> None:
     visitor = visit()
     assert visitor.open(address) == 200
-    expect(visitor.page.locator(operation).filter(has_text="/auth/login").first).to_be_visible()
-    assert visitor.page.locator(operation).count() > 20
+    drawn = visitor.page.locator(operation)
+    expect(drawn.filter(has_text="/auth/login").first).to_be_visible()
+    # Of very many operations only those in view are drawn.
+    visitor.page.evaluate("scrollTo(0, document.body.scrollHeight)")
+    expect(drawn.filter(has_text="/versions").first).to_be_attached()
     assert visitor.complaints == []

@@ -9,7 +9,7 @@ from playwright.sync_api import Browser, FilePayload, Locator, Page, Route, expe
 
 from accounts.scopes import SCOPES
 from accounts.tests.kyc_files import picture
-from accounts.tests.test_smtp import MailServer
+from accounts.tests.mail_server import MailServer
 from tests.browser import NARROW, TOO_WIDE, Visitor, opened, with_passkeys
 from tests.people import PeopleServer, code_of, mailed
 from tests.server import PASSWORD

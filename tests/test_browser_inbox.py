@@ -9,7 +9,7 @@ import pytest
 from playwright.sync_api import Browser, Request, Route, WebSocketRoute, expect
 
 from tests.browser import Visitor, opened, wait_until
-from tests.server import LiveServer
+from tests.server import PASSWORD, Caller, LiveServer
 
 pytestmark = [pytest.mark.browser]
 
@@ -85,4 +85,89 @@ def test_a_list_that_was_overtaken_by_a_newer_one_is_not_shown(visitor: Visitor)
     held[1].continue_()
     expect(page.locator("#inbox-list > li").nth(1)).to_be_visible()
     expect(page.locator("#inbox-list").get_by_text("Long ago")).to_have_count(0)
+    assert visitor.complaints == []
+
+
+def test_what_one_tab_answers_and_reads_every_open_tab_shows(visitor: Visitor) -> None:
+    answerer = visitor.server.register("answerer")
+    signal = {"type": "trade_signal", "priority": "high", "title": "BUY ACME", "message": "m"}
+    first, second = (answerer.post("/notifications", signal)["id"] for _ in range(2))
+    pages = [visitor.page, visitor.page.context.new_page()]
+    for page in pages:
+        page.goto(visitor.server.site)
+        page.fill("#login", "answerer")
+        page.fill("#password", PASSWORD)
+        page.click("#sign-in [type=submit]")
+        expect(page.locator("#inbox-list > .fresh")).to_have_count(2)
+    here, there = pages
+    here.locator(f"[data-id='{first}']").get_by_role("button", name="Reject").click()
+    for page in pages:
+        expect(page.locator(f"[data-id='{first}'] .answer")).to_have_text("Rejected")
+        expect(page.locator("#unread-count")).to_have_text("1")
+    assert answerer.get(f"/notifications/{first}")["response"] == "reject"
+    there.click("#read-all")
+    for page in pages:
+        expect(page.locator("#inbox-list > .fresh")).to_have_count(0)
+        expect(page.locator("#unread-count")).to_be_hidden()
+    answerer.post(f"/notifications/{second}/respond", {"response": "accept"})
+    here.evaluate("document.dispatchEvent(new Event('visibilitychange'))")
+    expect(here.locator(f"[data-id='{second}'] .answer")).to_have_text("Accepted")
+    assert visitor.complaints == []
+
+
+def test_the_list_is_narrowed_and_read_back_to_its_beginning(visitor: Visitor) -> None:
+    page = visitor.page
+    reader = visitor.server.register("reader")
+    ids = [tell(reader, number) for number in range(45)]
+    visitor.open()
+    visitor.enter("reader")
+    rows, more = page.locator("#inbox-list > li"), page.locator("#inbox-more")
+    expect(rows).to_have_count(20)
+    ids.append(tell(reader, 45))
+    expect(rows).to_have_count(21)
+    more.click()
+    expect(rows).to_have_count(41)
+    more.click()
+    expect(rows).to_have_count(46)
+    expect(more).to_be_hidden()
+    assert page.eval_on_selector_all("#inbox-list > li", "all => all.map((one) => one.dataset.id)") == ids[::-1]
+    page.select_option("#inbox-type", label="Price alert")
+    expect(rows).to_have_count(20)
+    expect(rows.first).to_contain_text("Number 45")
+    expect(rows.nth(1)).to_contain_text("Number 43")
+    page.locator("#inbox-filter").get_by_role("button", name="Unread").click()
+    expect(page.locator("#inbox-list")).to_have_attribute("aria-busy", "false")
+    rows.first.get_by_role("button", name="Mark read").click()
+    expect(page.locator("#unread-count")).to_have_text("45")
+    more.click()
+    expect(rows).to_have_count(23)
+    expect(rows.last).to_contain_text("Number 1")
+    ids.append(tell(reader, 46))
+    expect(page.locator("#unread-count")).to_have_text("46")
+    expect(rows).to_have_count(23)
+    reader.post("/notifications/read-all")
+    page.reload()
+    page.locator("#inbox-filter").get_by_role("button", name="Unread").click()
+    expect(page.locator("#inbox-empty")).to_have_text("Nothing here of what you have chosen.")
+    assert visitor.complaints == []
+
+
+def tell(reader: Caller, number: int) -> Any:
+    """The id of a notification to oneself: alerts where `number` is odd."""
+    body = {"type": "price_alert" if number % 2 else "system", "priority": "low", "message": "m"}
+    return reader.post("/notifications", {**body, "title": f"Number {number}"})["id"]
+
+
+def test_a_link_to_a_notification_shows_it_once_somebody_has_signed_in(visitor: Visitor) -> None:
+    page = visitor.page
+    seeker = visitor.server.register("seeker")
+    oldest, *_ = [tell(seeker, number) for number in range(22)]
+    visitor.open(f"/#notification={oldest}")
+    visitor.enter("seeker")
+    expect(page.locator(f"#inbox-list > [data-id='{oldest}']")).to_be_focused()
+    assert page.url == f"{visitor.server.site}/"
+    expect(page.locator("#inbox-list > li").last).to_contain_text("Number 0")
+    page.click("#inbox-more")
+    expect(page.locator("#inbox-list > li")).to_have_count(22)
+    expect(page.locator("#inbox-list > li").nth(20)).to_contain_text("Number 1")
     assert visitor.complaints == []

@@ -25,6 +25,9 @@ OTHERS = {
     "GET /auth/kyc/documents/{document_id}": NOT_THEIRS,
     "DELETE /auth/mfa/{factor_id}": NOT_THEIRS,
     "DELETE /auth/sessions/{session_id}": NOT_THEIRS,
+    "GET /backtests/{id}": NOT_THEIRS,
+    "DELETE /backtests/{id}": NOT_THEIRS,
+    "GET /backtests/{id}/trades.csv": NOT_THEIRS,
     "POST /broadcast/company/{company}": THEIR_COMPANY,
     "POST /broadcast/company/{company}/role/{role}": THEIR_COMPANY,
     "POST /broadcast/role/{role}": NOT_ALLOWED,
@@ -43,6 +46,7 @@ OTHERS = {
     "PUT /formulas/{id}": NOT_THEIRS,
     "PATCH /formulas/{id}": NOT_THEIRS,
     "DELETE /formulas/{id}": NOT_THEIRS,
+    "POST /formulas/{id}/backtest": NOT_THEIRS,
     "GET /formulas/{id}/signals": NOT_THEIRS,
     "GET /formulas/{id}/versions": NOT_THEIRS,
     "GET /instruments/{id}": OPEN,
@@ -80,7 +84,8 @@ EXCEPTIONS = {"reviewer": ("/auth/kyc",), "company_admin": ("/companies", "/broa
 PRIVATE_EVEN_FROM_STAFF = {
     name
     for name in OTHERS
-    if name.split()[1].startswith(("/notifications", "/subscriptions", "/reviews/{id}", "/auth")) and "kyc" not in name
+    if name.split()[1].startswith(("/backtests", "/notifications", "/subscriptions", "/reviews/{id}", "/auth"))
+    and "kyc" not in name
 }
 
 

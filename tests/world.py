@@ -149,7 +149,8 @@ class World:
     def target(self, path: str) -> dict[str, str]:
         """The path parameters that make `path` that of something of Ann's."""
         by_kind = {
-            "backtests": self.backtest, "deployments": self.deployment, "formulas": self.private, "instruments": self.spare, "jobs": self.job,
+            "backtests": self.backtest, "deployments": self.deployment, "formulas": self.private,
+            "instruments": self.spare, "jobs": self.job,
             "notifications": self.notification, "reviews": self.review, "signals": self.signal,
         }  # fmt: skip
         found = {

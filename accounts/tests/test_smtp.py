@@ -1,8 +1,5 @@
 """A mail through a real socket: what an SMTP server is told, signed in as configured."""
 
-import base64
-import socketserver
-import threading
 from collections.abc import Iterator
 from email import message_from_string, policy
 from typing import Any
@@ -13,59 +10,10 @@ from accounts import services
 from accounts.kyc.errors import AlreadyDecided
 from accounts.models import KycSubmission, MailKind, Role, User
 from accounts.tests.conftest import MakePerson
+from accounts.tests.mail_server import MailServer
 from accounts.tests.mailbox import LINK, run_jobs
 from kernel import clock, jobs
 from kernel.models import Job, JobStatus
-
-
-class Conversation(socketserver.StreamRequestHandler):
-    """The least of SMTP that a client needs to hand over one message."""
-
-    server: Any
-
-    def handle(self) -> None:
-        self.say("220 test ready")
-        while line := self.rfile.readline().decode().strip():
-            verb, _, rest = line.partition(" ")
-            self.server.told.append(line)
-            match verb.upper():
-                case "EHLO":
-                    self.say("250-test\r\n250 AUTH PLAIN")
-                case "AUTH":
-                    self.server.login = base64.b64decode(rest.removeprefix("PLAIN ")).decode().split("\0")[1:]
-                    self.say("235 in")
-                case "RCPT" if self.server.refuses:
-                    self.say("550 nobody here")
-                case "DATA":
-                    self.say("354 go on")
-                    self.server.messages.append(self.until_dot())
-                    self.say("250 taken")
-                case "QUIT":
-                    self.say("221 bye")
-                    return
-                case _:
-                    self.say("250 fine")
-
-    def until_dot(self) -> str:
-        lines: list[str] = []
-        while (line := self.rfile.readline().decode()) != ".\r\n":
-            lines.append(line)
-        return "".join(lines)
-
-    def say(self, text: str) -> None:
-        self.wfile.write(f"{text}\r\n".encode())
-
-
-class MailServer(socketserver.ThreadingTCPServer):
-    allow_reuse_address = True
-    daemon_threads = True
-
-    def __init__(self) -> None:
-        super().__init__(("127.0.0.1", 0), Conversation)
-        self.told: list[str] = []
-        self.messages: list[str] = []
-        self.login: list[str] = []
-        self.refuses = False
 
 
 @pytest.fixture
@@ -76,11 +24,9 @@ def server(settings: Any, db: None) -> Iterator[MailServer]:
         settings.EMAIL_HOST_USER, settings.EMAIL_HOST_PASSWORD = "box", "s3cret-word"
         settings.EMAIL_USE_TLS = False
         settings.DEFAULT_FROM_EMAIL = "Signalbox <box@example.com>"
-        thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True)
-        thread.start()
+        server.begin()
         yield server
         server.shutdown()
-        thread.join()
 
 
 def test_a_reset_goes_from_the_request_through_the_server_to_a_new_password(server: MailServer, mia: User) -> None:
@@ -100,7 +46,7 @@ def test_a_reset_goes_from_the_request_through_the_server_to_a_new_password(serv
 
 
 def test_what_the_server_refuses_is_seen_and_tried_again(server: MailServer, mia: User) -> None:
-    server.refuses = True
+    server.recipient_answer = "550 nobody here"
     services.links.enqueue_mail(user=mia, kind=MailKind.RESET)
     (job_id,) = jobs.due_jobs()
     jobs.run_job(job_id)
@@ -170,12 +116,12 @@ def test_what_was_erased_before_its_mail_went_out_is_not_mailed(
 def test_a_decision_whose_mail_is_refused_stands_and_is_mailed_later(
     server: MailServer, waiting: KycSubmission, rea: User
 ) -> None:
-    server.refuses = True
+    server.recipient_answer = "550 nobody here"
     services.approve_kyc(submission=waiting, reviewer=rea)
     run_jobs()
     waiting.refresh_from_db()
     assert (waiting.status, Job.objects.get().status) == ("approved", JobStatus.QUEUED)
-    server.refuses = False
+    server.recipient_answer = ""
     Job.objects.update(run_after=clock.now())
     run_jobs()
     assert len(server.messages) == 1

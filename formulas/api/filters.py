@@ -1,11 +1,11 @@
-"""What lists of formulas and signals can be narrowed by."""
+"""What lists of formulas, signals and backtests can be narrowed by."""
 
 from typing import Any
 
 import django_filters
 from django.db.models import Q, QuerySet
 
-from formulas.models import Formula, Side, Signal
+from formulas.models import Backtest, Formula, Side, Signal
 from kernel.api.filters import FlagFilter, Ordering
 from kernel.errors import Invalid
 
@@ -65,4 +65,15 @@ class SignalFilter(django_filters.FilterSet):
 
     class Meta:
         model = Signal
+        fields: list[str] = []
+
+
+class BacktestFilter(django_filters.FilterSet):
+    """`formula_id, symbol`."""
+
+    formula_id = django_filters.NumberFilter(field_name="formula_id", min_value=1, max_value=2**53)
+    symbol = django_filters.CharFilter(field_name="instrument__symbol", lookup_expr="iexact")
+
+    class Meta:
+        model = Backtest
         fields: list[str] = []

@@ -1,11 +1,8 @@
 """The log in the control panel: streams, notifications, who reads them and what they did."""
 
-from typing import Any
-
 from django.contrib import admin
-from django.http import HttpRequest
-from unfold.admin import ModelAdmin
 
+from kernel.admin import ReadOnlyAdmin
 from notifications.models import (
     HeldBack,
     Kind,
@@ -18,29 +15,14 @@ from notifications.models import (
 )
 
 
-class LogAdmin(ModelAdmin):
-    """Rows that the platform writes and people only look at: a log changed by hand would not be one."""
-
-    show_full_result_count = False
-
-    def has_add_permission(self, request: HttpRequest) -> bool:
-        return False
-
-    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        return False
-
-    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        return False
-
-
 @admin.register(Stream)
-class StreamAdmin(LogAdmin):
+class StreamAdmin(ReadOnlyAdmin):
     list_display = ["name", "floor", "head", "told_at", "epoch", "created_at"]
     search_fields = ["name"]
 
 
 @admin.register(Notification)
-class NotificationAdmin(LogAdmin):
+class NotificationAdmin(ReadOnlyAdmin):
     list_display = ["created_at", "stream", "seq", "type", "priority", "title", "symbol", "published_at"]
     list_filter = ["priority", "type", "source", ("published_at", admin.EmptyFieldListFilter)]
     list_select_related = ["stream"]
@@ -49,7 +31,7 @@ class NotificationAdmin(LogAdmin):
 
 
 @admin.register(Membership)
-class MembershipAdmin(LogAdmin):
+class MembershipAdmin(ReadOnlyAdmin):
     list_display = ["user", "stream", "after_seq", "until_seq", "read_seq", "hidden_seq", "created_at"]
     list_filter = [("until_seq", admin.EmptyFieldListFilter)]
     list_select_related = ["user", "stream"]
@@ -57,7 +39,7 @@ class MembershipAdmin(LogAdmin):
 
 
 @admin.register(ReadingState)
-class ReadingStateAdmin(LogAdmin):
+class ReadingStateAdmin(ReadOnlyAdmin):
     list_display = ["user", "notification", "delivered_at", "read_at", "response", "responded_at", "hidden"]
     list_filter = ["hidden", "response"]
     list_select_related = ["user", "notification"]
@@ -65,21 +47,21 @@ class ReadingStateAdmin(LogAdmin):
 
 
 @admin.register(ReadMark)
-class ReadMarkAdmin(LogAdmin):
+class ReadMarkAdmin(ReadOnlyAdmin):
     list_display = ["user", "stream", "through_seq", "at"]
     list_select_related = ["user", "stream"]
     search_fields = ["user__username", "user__email", "stream__name"]
 
 
 @admin.register(Receipt)
-class ReceiptAdmin(LogAdmin):
+class ReceiptAdmin(ReadOnlyAdmin):
     list_display = ["user", "stream", "delivered_seq", "delivered_at"]
     list_select_related = ["user", "stream"]
     search_fields = ["user__username", "user__email", "stream__name"]
 
 
 @admin.register(Kind)
-class KindAdmin(LogAdmin):
+class KindAdmin(ReadOnlyAdmin):
     list_display = ["stream", "type", "priority"]
     list_filter = ["priority"]
     list_select_related = ["stream"]
@@ -87,7 +69,7 @@ class KindAdmin(LogAdmin):
 
 
 @admin.register(HeldBack)
-class HeldBackAdmin(LogAdmin):
+class HeldBackAdmin(ReadOnlyAdmin):
     """What a stream did not tell one by one; without a summary it waits for one."""
 
     list_display = ["created_at", "stream", "dedup_key", "summary"]

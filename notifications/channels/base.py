@@ -199,3 +199,16 @@ def shortened(text: str, most: int) -> str:
 def lines_of(letter: Letter) -> str:
     """The title, the text and the link as a plain message."""
     return "\n\n".join(part for part in (letter.line, letter.text, letter.answer_url or letter.url) if part)
+
+
+class IncomingWebhook(Transport):
+    """A service that takes messages at a secret address of its own host: `service` is how each begins."""
+
+    service: str
+
+    def check(self, values: Values) -> None:
+        if not values["webhook_url"].startswith(self.service):
+            raise refuse("webhook_url", f"The address begins with {self.service}.")
+
+    def address(self, values: Values) -> str:
+        return f"…{values['webhook_url'][-4:]}"

@@ -1,23 +1,16 @@
 """Slack, through an incoming webhook."""
 
-from notifications.channels.base import Field, Letter, Transport, Values, lines_of, post_json, refuse, shortened
+from notifications.channels.base import Field, IncomingWebhook, Letter, Values, lines_of, post_json, shortened
 
 LONGEST = 10_000
 _ESCAPES = str.maketrans({"&": "&amp;", "<": "&lt;", ">": "&gt;"})
 
 
-class Slack(Transport):
+class Slack(IncomingWebhook):
     key = "slack"
     label = "Slack"
     fields = (Field("webhook_url", "Webhook address", "https://hooks.slack.com/services/…", is_secret=True),)
     service = "https://hooks.slack.com/"
-
-    def check(self, values: Values) -> None:
-        if not values["webhook_url"].startswith(self.service):
-            raise refuse("webhook_url", f"The address begins with {self.service}.")
-
-    def address(self, values: Values) -> str:
-        return f"…{values['webhook_url'][-4:]}"
 
     def send(self, values: Values, letter: Letter) -> None:
         # Escaped as Slack asks, so that nothing in a text mentions everybody or links elsewhere.

@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 
 from accounts.models import User
+from accounts.tests.mail_server import MailServer
 from notifications import services
 from notifications.channels.discord import Discord
 from notifications.channels.slack import Slack
@@ -13,7 +14,6 @@ from notifications.channels.telegram import Telegram
 from notifications.models import Channel, Notification
 from notifications.services.channels import mark_verified
 from notifications.tests.fake_services import WEBHOOK, FakeService
-from notifications.tests.mail_server import MailServer
 
 
 @pytest.fixture
@@ -82,6 +82,7 @@ def webhook(service: FakeService) -> Callable[..., Channel]:
 @pytest.fixture
 def mail_server(settings: Any) -> Iterator[MailServer]:
     with MailServer() as server:
+        server.begin()
         settings.EMAIL_BACKEND = "django.core.mail.backends.smtp.EmailBackend"
         settings.EMAIL_HOST, settings.EMAIL_PORT = server.server_address
         settings.EMAIL_HOST_USER, settings.EMAIL_USE_TLS = "", False

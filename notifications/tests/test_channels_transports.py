@@ -16,13 +16,13 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 from django.core import mail
 
+from accounts.tests.mail_server import MailServer
 from kernel import clock, outgoing
 from kernel.errors import Invalid
 from notifications.channels import REGISTRY, DeliveryFailed, Letter, Transport, Values, find_transport
 from notifications.channels.apprise import SCHEMES, service_of
 from notifications.channels.webpush import decoded, public_key
 from notifications.tests.fake_services import DISCORD, PUSH, SLACK, WEBHOOK, FakeService, Heard, Mood
-from notifications.tests.mail_server import MailServer
 
 LETTER = Letter(
     id="0123456789abcdef0123456789abcdef",
@@ -175,7 +175,8 @@ class TestWebPush(TransportPromises):
         """As a browser and its push service would."""
         opened = http_ece.decrypt(heard.body, private_key=self.browser, auth_secret=self.auth, version="aes128gcm")
         assert json.loads(opened) == {
-            "id": LETTER.id, "kind": "notification", "notification_id": LETTER.data["id"], "title": LETTER.line, "body": LETTER.text,
+            "id": LETTER.id, "kind": "notification", "notification_id": LETTER.data["id"], "title": LETTER.line,
+            "body": LETTER.text,
             "priority": "critical", "url": LETTER.answer_url,
         }  # fmt: skip
         assert len(heard.body) < 4096

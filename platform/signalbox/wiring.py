@@ -31,6 +31,7 @@ from datafeed.events import BarClosed
 from datafeed.marks import use_marks
 from datafeed.services import fill_gaps
 from datafeed.tasks import run_feed
+from formulas import backtests  # noqa: F401  registers its job
 from formulas.events import AlertRaised, SignalRaised, SubscriptionChanged
 from formulas.handlers import evaluate_formulas, push_signal
 from formulas.selectors import marks_of

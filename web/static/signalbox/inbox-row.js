@@ -10,7 +10,7 @@ const ANSWERABLE = new Set(['trade_signal', 'combined_signal']);
 // Every trade signal is of high priority, so that the word would say nothing beside one.
 const isLoud = ({ type, priority }) => LOUD.has(priority) && !(type === 'trade_signal' && priority === 'high');
 
-/** The row of `notification`; `act(button, {respond} or {})` answers it or marks it read. */
+/** The row of `notification`; `act(button, { respond } or {})` answers it or marks it read. */
 export function noteRow(notification, { isMuted, act }) {
   const { id, title, message, read, priority, created_at: at } = notification;
   const state = [!read && 'fresh', isMuted && 'muted'].filter(Boolean);

@@ -8,7 +8,7 @@ export class OtherTabs {
 
   /** `onNews(news)` is told what another tab of the same person did. */
   constructor(onNews) {
-    this.#line?.addEventListener('message', ({ data: { owner, news } }) => owner === this.#owner && onNews(news));
+    this.#line?.addEventListener('message', ({ data: { owner, news } }) => owner !== null && owner === this.#owner && onNews(news));
   }
 
   /** From now on this tab is that of the person with this id; of nobody where it is null. */

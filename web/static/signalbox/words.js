@@ -1,7 +1,7 @@
 // The words for what the API names by a key: types of notifications, ways they take, how urgent they are.
 
 const TYPES = { kyc: 'Identity check', review: 'Identity check' };
-const WAYS = { in_app: 'Inbox', socket: 'Open pages and programs' };
+const WAYS = { in_app: 'Inbox', socket: 'Live sockets' };
 
 /** What people call a type of notifications. */
 export const typeName = (type) => TYPES[type] ?? capital(type.replaceAll(/[_-]+/g, ' '));

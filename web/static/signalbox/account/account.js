@@ -34,8 +34,8 @@ export class AccountPanel {
     const endsOthers = () => { sessions.open(); keys.open(); };
     const columns = [
       [this.#profile, new PasswordCard({ session, onChange: endsOthers }), new FactorsCard({ session, onChange: factorsChanged }),
-        sessions, keys],
-      [this.#company, new ChannelsCard({ session }), new PreferencesCard({ session, onChange: onRules }), identity],
+        sessions, keys, identity],
+      [this.#company, new ChannelsCard({ session }), new PreferencesCard({ session, onChange: onRules })],
     ];
     this.#cards = columns.flat();
     byId('account').append(...columns.map((cards) => el('div', { class: 'account-column' }, cards.map(({ node }) => node))));

@@ -114,8 +114,10 @@ export class ChannelsCard {
     if (channel.secret) this.#showSecret(channel, kind.label);
     if (!isWaiting) return;
     // Where the code cannot be delivered, its owner should not wait for it.
-    const newest = await outcomeOf(this.#session, channel);
-    if (newest?.reason) tellOutcome(this.#card, newest, 'The code');
+    await reporting(this.#card.problem, async () => {
+      const newest = await outcomeOf(this.#session, channel);
+      if (newest?.reason) tellOutcome(this.#card, newest, 'The code');
+    });
   }
 
   async #sendCode(channel) {
@@ -126,8 +128,8 @@ export class ChannelsCard {
   }
 
   async #test(channel) {
-    await this.#session.post(`${PATH}/${channel.id}/test`);
-    const newest = await outcomeOf(this.#session, channel);
+    const sent = await this.#session.post(`${PATH}/${channel.id}/test`);
+    const newest = await outcomeOf(this.#session, channel, ({ id }) => id === sent.id);
     await this.#read();
     tellOutcome(this.#card, newest, 'The test');
   }

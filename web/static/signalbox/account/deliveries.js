@@ -1,5 +1,6 @@
 // What was sent to a channel and what became of it.
 
+import { ApiError } from '../api.js';
 import { el, reporting, say } from '../dom.js';
 import { moment } from '../format.js';
 import { capital } from '../words.js';
@@ -24,23 +25,26 @@ export function deliveriesOf(session, channel) {
   return node;
 }
 
-/** The newest delivery once it was tried, or as it stands after a while. */
-export async function outcomeOf(session, channel) {
+/** The newest delivery to `channel` that `isMeant` once it was tried, or as it stands after a while. */
+export async function outcomeOf(session, channel, isMeant = isCode) {
   for (let tries = 0; ; tries += 1) {
-    const { results: [newest] } = await session.get(pathOf(channel), { size: 1 });
+    const { results } = await session.get(pathOf(channel), { size: SHOWN });
+    const newest = results.find(isMeant);
     const isOpen = newest && WAITING.has(newest.state) && !newest.reason;
     if (!isOpen || tries === TRIES) return newest;
     await new Promise((resolve) => { setTimeout(resolve, 1000); });
   }
 }
 
-/** Says in `card` what became of `newest`; `what` is what was sent. */
+/** Says in `card` what became of `newest`; `what` is what was sent. Throws an `ApiError` where it did not arrive. */
 export function tellOutcome(card, newest, what) {
   const state = newest?.state ?? 'queued';
-  if (newest?.reason) say(card.problem, `${what} did not arrive: ${newest.reason}`);
-  else say(card.done, WAITING.has(state) ? `${what} is on its way.` : `${what} was ${STATES[state]}.`);
+  say(card.done);
+  if (newest?.reason) throw new ApiError(0, { code: 'not_delivered', detail: `${what} did not arrive: ${newest.reason}` });
+  say(card.done, WAITING.has(state) ? `${what} is on its way.` : `${what} was ${STATES[state]}.`);
 }
 
+const isCode = ({ purpose }) => purpose === 'verification';
 const pathOf = ({ id }) => `notifications/channels/${id}/deliveries`;
 
 function line({ purpose, state, reason, created_at: at, due_at: due, attempts }) {

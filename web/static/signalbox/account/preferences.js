@@ -7,7 +7,7 @@ import { actOn, card, focusTitle, row } from './card.js';
 import { RuleFields, zoneList } from './rule.js';
 
 const PATH = 'notifications/preferences';
-const DIGESTS = { off: 'at once', hourly: 'together every hour', daily: 'together every morning' };
+const DIGESTS = { off: 'one by one', hourly: 'together every hour', daily: 'together each morning' };
 
 export class PreferencesCard {
   #session;

@@ -4,10 +4,11 @@ import { el } from '../dom.js';
 import { choice, field } from '../forms.js';
 
 const PRIORITIES = [
-  ['info', 'Everything'], ['low', 'Low and above'], ['medium', 'Medium and above'], ['error', 'Errors and above'],
-  ['high', 'High and above'], ['critical', 'Critical only'],
+  ['info', 'Everything'], ['low', 'Low and above'], ['medium', 'Medium and above'], ['high', 'High and above'],
+  ['critical', 'Critical only'],
 ];
-const DIGESTS = [['off', 'At once, one by one'], ['hourly', 'Together, every hour'], ['daily', 'Together, every morning']];
+const SAME_AS = { error: 'high' };
+const DIGESTS = [['off', 'One by one'], ['hourly', 'Together, hourly'], ['daily', 'Together, each morning']];
 const HERE = Intl.DateTimeFormat().resolvedOptions().timeZone;
 export const ZONES = 'time-zones';
 
@@ -25,7 +26,7 @@ export class RuleFields {
     this.#id = `rule-${path.replaceAll('.', '-')}`;
     this.#node = el('div', { class: 'rule' }, this.#ways(rule, ways),
       el('div', { class: 'pair' },
-        this.#choice('min_priority', 'To channels goes', PRIORITIES, rule.min_priority),
+        this.#choice('min_priority', 'To channels goes', PRIORITIES, SAME_AS[rule.min_priority] ?? rule.min_priority),
         this.#choice('digest', 'Sent', DIGESTS, rule.digest)),
       this.#quietHours(rule.quiet_hours));
   }
@@ -72,7 +73,7 @@ export class RuleFields {
       on: { change: (event) => { times.hidden = !event.target.checked; } },
     });
     return el('div', { class: 'field' },
-      el('label', { class: 'check' }, box, 'Quiet hours: what comes then waits for their end'), times, this.#error(path));
+      el('label', { class: 'check' }, box, 'Quiet hours, after which comes what waited'), times, this.#error(path));
   }
 
   #error(path) {
