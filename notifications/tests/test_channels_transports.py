@@ -139,7 +139,7 @@ class TestWebhook(TransportPromises):
 
     def look_at(self, heard: Heard, service: FakeService) -> None:
         assert heard.json == {
-            "id": LETTER.id, "type": "notification", "timestamp": LETTER.sent_at, "data": {"title": "BUY", "seq": 7},
+            "id": LETTER.id, "type": "notification", "timestamp": LETTER.sent_at, "data": LETTER.data,
         }  # fmt: skip
         assert heard.headers["webhook-id"] == LETTER.id
         assert heard.headers["content-type"] == "application/json"

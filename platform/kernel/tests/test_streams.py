@@ -13,7 +13,6 @@ from kernel.realtime.frames import Message
 from kernel.realtime.hub import SLICE, close_hub
 from kernel.realtime.streams import Relays
 
-
 # The threads that read keep their database connections, and check them.
 pytestmark = pytest.mark.django_db(transaction=True)
 
