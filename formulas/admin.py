@@ -6,7 +6,7 @@ from django.contrib import admin
 from django.http import HttpRequest
 from unfold.admin import ModelAdmin, TabularInline
 
-from formulas.models import Deployment, Formula, FormulaVersion, Review, Signal, Subscription, Tag
+from formulas.models import Backtest, Deployment, Formula, FormulaVersion, Review, Signal, Subscription, Tag
 from formulas.services import set_deployment_status
 from kernel.admin import ReadOnlyAdmin
 
@@ -84,6 +84,14 @@ class SignalAdmin(ReadOnlyAdmin):
     list_filter = ["side", "resolution"]
     list_select_related = ["instrument", "formula"]
     search_fields = ["formula__name", "instrument__symbol"]
+
+
+@admin.register(Backtest)
+class BacktestAdmin(ReadOnlyAdmin):
+    list_display = ["created_at", "owner", "version", "instrument", "resolution"]
+    list_select_related = ["owner", "version__formula", "instrument"]
+    search_fields = ["owner__username", "formula__name", "instrument__symbol"]
+    exclude = ["outcome"]
 
 
 @admin.register(Subscription)

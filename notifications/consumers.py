@@ -13,6 +13,7 @@ from notifications.channels import SOCKET
 from notifications.delivery import rules_of_people
 from notifications.errors import StreamForbidden
 from notifications.messages import (
+    INBOX_TOPIC,
     Heads,
     NotificationsAck,
     NotificationsLive,
@@ -170,6 +171,7 @@ async def subscribe_to_notifications(socket: Socket, request: NotificationsSubsc
     inbox = _inbox_of(socket)
     async with inbox.lock:
         await inbox.resume(request.streams, _filter_of(request))
+        await socket.listen(INBOX_TOPIC.format(socket.user.pk))
         inbox.tells_positions = True
         positions = inbox.positions()
         socket.tell(NotificationsLive(payload=positions))
@@ -208,6 +210,7 @@ async def unsubscribe_from_notifications(socket: Socket, request: NotificationsU
     inbox = _inbox_of(socket)
     async with inbox.lock:
         await inbox.leave()
+    await socket.stop_listening(INBOX_TOPIC.format(socket.user.pk))
     return {}
 
 

@@ -1,8 +1,11 @@
 """What happens to notifications that others act upon."""
 
 from dataclasses import dataclass
+from typing import Literal
 
 from kernel.events import Event
+
+Change = Literal["read", "unread", "responded", "hidden"]
 
 
 @dataclass(frozen=True)
@@ -14,3 +17,16 @@ class NotificationCreated(Event):
     stream: str
     seq: int
     text: str
+
+
+@dataclass(frozen=True)
+class InboxChanged(Event):
+    """Somebody did something with their own notifications, with all of them where no ids are named.
+
+    Not durable: it only lets their other screens agree.
+    """
+
+    user_id: int
+    change: Change
+    notification_ids: tuple[str, ...] = ()
+    response: str | None = None

@@ -11,9 +11,10 @@ from accounts.events import KycErased, KycReviewed, UserChanged, UserDeleted, Us
 from formulas.events import AlertRaised, SignalRaised, SubscriptionChanged
 from kernel import clock
 from kernel.events import together
-from kernel.realtime import wake_stream
+from kernel.realtime import push, wake_stream
 from notifications import services
-from notifications.events import NotificationCreated
+from notifications.events import InboxChanged, NotificationCreated
+from notifications.messages import INBOX_TOPIC, ChangedPayload, NotificationsChanged
 from notifications.models import Priority
 from notifications.selectors import stream_of_formula
 
@@ -143,3 +144,9 @@ def push_to_sockets(events: Sequence[NotificationCreated]) -> None:
     for stream, event in last.items():
         wake_stream(stream, event.seq, event.text if count[stream] == 1 else None)
     services.mark_published_soon(notification_ids=[event.notification_id for event in events])
+
+
+def tell_other_screens(event: InboxChanged) -> None:
+    """Let the pages that somebody has open agree on what is read and answered."""
+    payload = ChangedPayload(change=event.change, ids=list(event.notification_ids), response=event.response)
+    push(INBOX_TOPIC.format(event.user_id), NotificationsChanged(payload=payload))

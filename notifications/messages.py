@@ -7,8 +7,11 @@ from typing import Annotated, Any, Literal
 from msgspec import Meta, field
 
 from kernel.realtime import Payload, Push, Request
+from notifications.events import Change
 
 BIGGEST_SEQ = 2**63 - 1
+# Where somebody's own doings are told, by their id.
+INBOX_TOPIC = "inbox:{}"
 
 Word = Annotated[str, Meta(max_length=100)]
 Words = Annotated[list[Word], Meta(max_length=100)]
@@ -70,6 +73,21 @@ class Heads(Push, frozen=True, kw_only=True, tag="notifications.heads"):
     """How far each stream has been sent on this connection: shows a loss of the last message."""
 
     payload: StreamsPayload
+
+
+class ChangedPayload(Payload, frozen=True, kw_only=True):
+    """What somebody did with their own notifications; with all of them where `ids` is empty."""
+
+    change: Change
+    ids: list[str]
+    response: str | None = None
+
+
+class NotificationsChanged(Push, frozen=True, kw_only=True, tag="notifications.changed"):
+    """One's own notifications were read, answered or hidden, here or on another screen. Not kept: read the list anew
+    after being away."""
+
+    payload: ChangedPayload
 
 
 class ResetPayload(Payload, frozen=True, kw_only=True):

@@ -7,7 +7,9 @@ from typing import NamedTuple
 from django.db import transaction
 
 from kernel import clock
+from kernel.events import publish
 from kernel.permissions import Person
+from notifications.events import InboxChanged
 from notifications.models import Membership, Notification, ReadingState, ReadMark
 from notifications.selectors import Inbox
 
@@ -31,6 +33,8 @@ def mark_read(*, user: Person, notification_ids: Iterable[uuid.UUID]) -> int:
     touch(user, places)
     touched = ReadingState.objects.filter(user_id=user.pk, notification_id__in=[place.pk for place in places])
     touched.filter(read_at__isnull=True).update(read_at=now, kept_unread=False)
+    if places:
+        publish(InboxChanged(user.pk, "read", tuple(str(place.pk) for place in places)))
     return len(places)
 
 
@@ -60,6 +64,7 @@ def mark_all_read(*, user: Person) -> int:
     marks = (ReadMark(user_id=user.pk, stream_id=one.stream_id, through_seq=one.read_seq, at=now) for one in behind)
     ReadMark.objects.bulk_create(marks, ignore_conflicts=True)
     ReadingState.objects.filter(user_id=user.pk, kept_unread=True).update(kept_unread=False, read_at=now)
+    publish(InboxChanged(user.pk, "read"))
     return count
 
 
@@ -72,6 +77,7 @@ def clear_inbox(*, user: Person) -> int:
     for one in full:
         one.hidden_seq = _end_of(one)
     Membership.objects.bulk_update(full, ["hidden_seq"], batch_size=BATCH)
+    publish(InboxChanged(user.pk, "hidden"))
     return count
 
 
@@ -91,6 +97,7 @@ def mark_unread(*, user: Person, notification: Notification) -> None:
     if state.responded_at is None:
         state.read_at, state.kept_unread = None, True
         state.save(update_fields=["read_at", "kept_unread"])
+        publish(InboxChanged(user.pk, "unread", (str(notification.pk),)))
 
 
 @transaction.atomic
@@ -102,6 +109,7 @@ def respond(*, user: Person, notification: Notification, response: str, note: st
     # Read as a whole with its stream is read: the state says so itself from now on.
     state.read_at, state.kept_unread = state.read_at or getattr(notification, "read_at", None) or now, False
     state.save()
+    publish(InboxChanged(user.pk, "responded", (str(notification.pk),), response))
 
 
 @transaction.atomic
@@ -110,6 +118,7 @@ def hide(*, user: Person, notification: Notification) -> None:
     state = _own_state(user, notification)
     state.hidden = True
     state.save(update_fields=["hidden"])
+    publish(InboxChanged(user.pk, "hidden", (str(notification.pk),)))
 
 
 def _own_state(user: Person, notification: Notification) -> ReadingState:

@@ -483,3 +483,27 @@ def test_positions_are_whole_numbers_in_range() -> None:
         body = '{"streams": {"all": {"epoch": "x", "seq": ' + seq + "}}}"
         with pytest.raises(msgspec.ValidationError):
             msgspec.json.decode(body, type=NotificationsSubscribe)
+
+
+async def test_what_i_do_on_one_screen_shows_on_the_others(member: Member, tell: Tell) -> None:
+    ann, ben = await on_thread(member, "ann"), await on_thread(member, "ben")
+    rows = [await on_thread(tell, f"user:{ann.pk}", f"n{number}") for number in range(3)]
+    async with connected(ann) as desk, connected(ann) as phone, connected(ben) as other:
+        for client in (desk, phone, other):
+            await client.subscribe()
+        await on_thread(services.mark_read, user=ann, notification_ids=[rows[0].pk])
+        await on_thread(services.respond, user=ann, notification=rows[1], response="accept")
+        await on_thread(services.mark_unread, user=ann, notification=rows[0])
+        await on_thread(services.hide, user=ann, notification=rows[2])
+        await on_thread(services.mark_all_read, user=ann)
+        await on_thread(services.clear_inbox, user=ann)
+        first, second, third = (str(row.pk) for row in rows)
+        for client in (desk, phone):
+            await client.until(lambda client=client: client.types().count("notifications.changed") == 6)
+            told = [m["payload"] for m in client.sent if m["type"] == "notifications.changed"]
+            assert [(one["change"], one["ids"]) for one in told] == [
+                ("read", [first]), ("responded", [second]), ("unread", [first]), ("hidden", [third]),
+                ("read", []), ("hidden", []),
+            ]  # fmt: skip
+            assert told[1]["response"] == "accept"
+        assert "notifications.changed" not in other.types()

@@ -44,7 +44,7 @@ from kernel.jobs import requeue_abandoned, run_jobs
 from kernel.realtime import use_authenticator, use_stream_source
 from kernel.realtime.rechecks import use_rechecker, watch_sockets
 from notifications.deliverer import run_deliveries
-from notifications.events import NotificationCreated
+from notifications.events import InboxChanged, NotificationCreated
 from notifications.handlers import (
     follow_subscription,
     forget_deleted_person,
@@ -55,6 +55,7 @@ from notifications.handlers import (
     push_to_sockets,
     redact_erased_reviews,
     tell_of_review,
+    tell_other_screens,
 )
 from notifications.selectors import NotificationStreams
 from notifications.services import forget_old_deliveries, forget_old_notifications, tell_held_back
@@ -71,6 +72,7 @@ def wire() -> None:
     on(AlertRaised, notify_of_alert)
     on(PositionChanged, push_position)
     on(NotificationCreated, push_to_sockets)
+    on(InboxChanged, tell_other_screens)
 
     # People come, move and go.
     on(UserRegistered, join_own_streams)

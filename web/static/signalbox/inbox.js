@@ -43,6 +43,7 @@ export class InboxPanel {
     // Read once more when caught up: what came between the first reading and the subscription is in neither.
     socket.on('notifications.live', ({ payload }) => this.#positions.adopt(payload?.streams) && this.#reload());
     socket.on('notifications.heads', ({ payload }) => this.#compare(payload?.streams));
+    socket.on('notifications.changed', ({ payload }) => this.#changed(payload));
     socket.on('reset', ({ payload }) => this.#reset(payload?.streams));
     byId('read-all').addEventListener('click', (event) => this.#readAll(event.currentTarget));
     byId('inbox-more').addEventListener('click', (event) => this.#loadOlder(event.currentTarget));
@@ -274,6 +275,13 @@ export class InboxPanel {
   }
 
   /** What another tab did: one notification has changed, or all of them. */
+  // Told of what this tab itself did as well, which it shows already.
+  #changed({ change, ids, response }) {
+    const known = ids.map((id) => this.#items.get(id)?.notification);
+    const isShown = ids.length > 0 && known.every((one) => one && (change === 'responded' ? one.response === response : change === 'read' && one.read));
+    if (this.#isOpen && !isShown) this.#reload();
+  }
+
   #heard({ changed }) {
     if (!this.#isOpen) return;
     if (!changed) this.#reload();
