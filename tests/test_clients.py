@@ -27,10 +27,10 @@ WHILE_DEAD = """
 import json
 from accounts.models import User
 from notifications.services import broadcast, notify_user
-admin = User.objects.get(username="admin")
+sender = User.objects.get(pk=%(id)d)
 for number in range(3):
     notify_user(user_id=%(id)d, type="info", title=f"while dead {number}", message="", source="test")
-    broadcast(sender=admin, stream_name="all", type="info", title=f"to all {number}", message="")
+    broadcast(sender=sender, stream_name="all", type="info", title=f"to all {number}", message="")
 print(json.dumps("told"))
 """
 

@@ -24,12 +24,13 @@ SAYS_WITHIN = 30.0
 
 pytestmark = pytest.mark.live
 
-JOIN = """
+PLACES = """
 import json
-from accounts.models import User
-from accounts.services import ensure_company, move_to_company
-move_to_company(user=User.objects.get(pk=%(id)d), company=ensure_company(slug="company_a", name="Company A"))
-print(json.dumps("joined"))
+from accounts.models import Role, User
+from accounts.services import change_role, ensure_company, move_to_company
+move_to_company(user=User.objects.get(pk=%(bob)d), company=ensure_company(slug="company_a", name="Company A"))
+change_role(user=User.objects.get(pk=%(admin)d), role=Role.ADMIN)
+print(json.dumps("placed"))
 """
 
 
@@ -138,8 +139,8 @@ def test_what_is_created_keeps_all_that_was_said(live: LiveServer) -> None:
 
 
 def test_broadcasts_reach_the_company_the_role_and_both(live: LiveServer, tmp_path: Path) -> None:
-    admin, bob, stranger = live.sign_in("admin"), live.register("told_bob"), live.register("told_stranger")
-    live.shell(JOIN % {"id": bob.id})
+    admin, bob, stranger = (live.register(f"told_{name}") for name in ("admin", "bob", "stranger"))
+    live.shell(PLACES % {"bob": bob.id, "admin": admin.id})
     with (
         Program("listen.py", live, bob, tmp_path, None) as of_bob,
         Program("listen.py", live, admin, tmp_path, None) as of_admin,

@@ -204,7 +204,7 @@ def facts(tables: dict[str, list[dict[str, Any]]]) -> dict[str, list[str]]:
         label: sorted(
             repr(
                 {
-                    name: value
+                    name: without_ids(value)
                     for name, value in row.items()
                     if name not in CHANGING and not name.endswith(("_id", "_hash"))
                 }
@@ -214,6 +214,13 @@ def facts(tables: dict[str, list[dict[str, Any]]]) -> dict[str, list[str]]:
         for label, rows in tables.items()
         if label != "kernel.PendingEvent"
     }
+
+
+def without_ids(value: Any) -> Any:
+    """What a job is to work on has ids as well."""
+    if not isinstance(value, dict):
+        return value
+    return {name: inner for name, inner in value.items() if not name.endswith(("_id", "_ids"))}
 
 
 def subclasses(kind: type) -> Iterator[type]:

@@ -1,5 +1,6 @@
 """Preferences: which notifications take which way, in what hours, one by one or collected."""
 
+import asyncio
 from collections.abc import Callable
 from datetime import UTC, datetime, time, timedelta
 from typing import Any
@@ -292,7 +293,9 @@ async def test_what_is_muted_meanwhile_is_no_longer_pushed_to_open_sockets(ann: 
         await client.subscribe()
         await on_thread(tell, f"user:{ann.pk}", "before", type="info")
         await on_thread(services.save_preferences, user=ann, rules={"types": {"info": {"channels": ["in_app"]}}})
-        await client.until(lambda: client.inbox().only is not None)
+        async with asyncio.timeout(5):
+            while client.inbox().only is None:
+                await asyncio.sleep(0.01)
         await on_thread(tell, f"user:{ann.pk}", "muted", type="info")
         await on_thread(tell, f"user:{ann.pk}", "after", type="kyc")
         await client.until(lambda: "after" in client.titles())
