@@ -183,17 +183,20 @@ class Relays:
     async def _drain(self, relay: _Relay) -> None:
         try:
             while relay.newest > relay.position and relay.readers:
-                for seq, message in await self._next_rows(relay):
-                    if seq > relay.position:
-                        relay.position = seq
-                        await _hand_on_in_slices(seq, message, tuple(relay.readers))
+                if rows := [row for row in await self._next_rows(relay) if row[0] > relay.position]:
+                    relay.position = rows[-1][0]
+                    await _hand_on_in_slices(rows, tuple(relay.readers))
         finally:
             relay.draining = None
 
     async def _next_rows(self, relay: _Relay) -> list[tuple[int, Message]]:
         heard_of, following = relay.newest, relay.position + 1
-        if message := relay.at_hand.pop(following, None):
-            return [(following, message)]
+        rows_at_hand: list[tuple[int, Message]] = []
+        while message := relay.at_hand.pop(following, None):
+            rows_at_hand.append((following, message))
+            following += 1
+        if rows_at_hand:
+            return rows_at_hand
         relay.at_hand = {seq: message for seq, message in relay.at_hand.items() if seq > following}
         try:
             rows = await on_thread(self._source.read, relay.stream, relay.position, PAGE)
@@ -216,8 +219,10 @@ def _hand_on(seq: int, message: Message, readers: Sequence[Reader]) -> None:
                 logger.exception("a reader failed on a row")
 
 
-async def _hand_on_in_slices(seq: int, message: Message, readers: Sequence[Reader]) -> None:
+async def _hand_on_in_slices(rows: Sequence[tuple[int, Message]], readers: Sequence[Reader]) -> None:
+    """All rows to some readers, then to the next: what each gets within a beat is one write."""
     for start in range(0, len(readers), hubs.SLICE):
-        _hand_on(seq, message, readers[start : start + hubs.SLICE])
+        for seq, message in rows:
+            _hand_on(seq, message, readers[start : start + hubs.SLICE])
         if len(readers) > hubs.SLICE:
             await asyncio.sleep(0)

@@ -30,6 +30,7 @@ export class InboxPanel {
   #early = []; // those pushed since the list was last asked for
   #sought = null; // one that was looked for, which may be older than what is listed
   #isOpen = false;
+  #acting = new Set(); // ids of what this tab is just reading or answering
 
   /** `onUnread(count)` is told how many are unread. */
   constructor({ session, socket, onUnread }) {
@@ -252,7 +253,9 @@ export class InboxPanel {
     const work = () => (answer
       ? this.#session.post(`notifications/${id}/respond`, { response: answer }) : this.#session.put(`notifications/${id}/read`));
     const isDoubtful = this.#isLoading;
+    this.#acting.add(id);
     const changed = await whileBusy(button, () => reporting(byId('inbox-problem'), work));
+    this.#acting.delete(id);
     if (!changed) return;
     this.#tabs.tell({ changed });
     this.#take(changed, isDoubtful);
@@ -275,11 +278,20 @@ export class InboxPanel {
   }
 
   /** What another tab did: one notification has changed, or all of them. */
-  // Told of what this tab itself did as well, which it shows already.
-  #changed({ change, ids, response }) {
-    const known = ids.map((id) => this.#items.get(id)?.notification);
-    const isShown = ids.length > 0 && known.every((one) => one && (change === 'responded' ? one.response === response : change === 'read' && one.read));
-    if (this.#isOpen && !isShown) this.#reload();
+  // Told of what this tab itself did as well, which it shows already or is about to.
+  async #changed({ change, ids, response }) {
+    if (!this.#isOpen) return;
+    if (ids.length === 0 || change === 'hidden') { this.#reload(); return; }
+    for (const id of ids.filter((one) => !this.#acting.has(one))) {
+      const known = this.#items.get(id)?.notification;
+      if (!known) this.#reread();
+      else if (change === 'responded' ? known.response !== response : known.read !== (change === 'read')) await this.#refresh(id);
+    }
+  }
+
+  async #refresh(id) {
+    const changed = await reporting(byId('inbox-problem'), () => this.#session.get(`notifications/${id}`));
+    if (changed && this.#items.has(id)) this.#take(changed);
   }
 
   #heard({ changed }) {
