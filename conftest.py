@@ -15,6 +15,7 @@ from rest_framework.test import APIClient
 
 from accounts.models import User
 from accounts.services import register_user
+from datafeed.selectors.held import held_series
 from kernel.background import close_threads
 from kernel.tests.caches import clear_cache
 
@@ -52,6 +53,7 @@ def _unhurried(settings: Any) -> None:
 def _clean_cache() -> Iterator[None]:
     yield
     clear_cache()
+    held_series.clear()
 
 
 @pytest.fixture(scope="session")

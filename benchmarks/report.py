@@ -41,10 +41,10 @@ class Row:
         return figure <= self.floor if self.less else figure >= self.floor
 
 
-def measured(row: str, values: Sequence[float], unit: str, *, floor: float, goal: float) -> Row:
+def measured(row: str, values: Sequence[float], unit: str, *, floor: float, goal: float, less: bool = True) -> Row:
     """The row of a figure without a peer from its `values`, one for each round."""
     spread = (round(min(values), 3), round(max(values), 3))
-    return Row(row, round(statistics.median(values), 3), unit, floor, goal, len(values), spread)
+    return Row(row, round(statistics.median(values), 3), unit, floor, goal, len(values), spread, less=less)
 
 
 def compared(

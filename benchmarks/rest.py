@@ -4,13 +4,12 @@ import argparse
 import json
 import os
 import tempfile
-from collections.abc import Callable
 from contextlib import ExitStack
 from pathlib import Path
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "benchmarks.settings")
 
-from benchmarks.http_load import Load, press, request
+from benchmarks.http_load import Load, in_turn, request
 from benchmarks.report import Row, compared, machine, percentile, save, show
 from benchmarks.servers import Ours, Peer
 
@@ -61,7 +60,7 @@ def _arguments() -> argparse.Namespace:
 def _list_of_formulas(ours: Ours, theirs: Peer, rounds: int) -> list[Row]:
     own = request("GET", "/api/v1/formulas/?size=20", ours.port, ours.token)
     other = request("GET", "/formulas/?size=20", theirs.port, theirs.token)
-    found = _in_turn(rounds, ours, theirs, lambda: own, lambda: other)
+    found = in_turn(rounds, ours, theirs, own, other)
     return _rows("list of 20 formulas, embedded", *found, floor=0.4, goal=1.0)
 
 
@@ -69,22 +68,8 @@ def _new_notification(ours: Ours, theirs: Peer, rounds: int) -> list[Row]:
     body = json.dumps(NOTIFICATION).encode()
     own = request("POST", "/api/v1/notifications/", ours.port, ours.token, body)
     other = request("POST", "/notifications/", theirs.port, theirs.token, body)
-    found = _in_turn(rounds, ours, theirs, lambda: own, lambda: other)
+    found = in_turn(rounds, ours, theirs, own, other)
     return _rows("create a notification, embedded", *found, floor=1.0, goal=1.5)
-
-
-def _in_turn(
-    rounds: int, ours: Ours, theirs: Peer, own: Callable[[], bytes], other: Callable[[], bytes]
-) -> tuple[list[Load], list[Load]]:
-    found: tuple[list[Load], list[Load]] = ([], [])
-    for number in range(rounds + 1):
-        for server, make, loads in ((ours, own, found[0]), (theirs, other, found[1])):
-            load = press(server.port, make)
-            if load.refused:
-                raise SystemExit(f"{server.name}: {load.refused} of {len(load.seconds)} answers were refusals")
-            if number:
-                loads.append(load)
-    return found
 
 
 def _rows(name: str, own: list[Load], other: list[Load], floor: float, goal: float) -> list[Row]:

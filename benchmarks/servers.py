@@ -11,14 +11,14 @@ import httpx
 import jwt
 from django.conf import settings
 
-from tests.server import LiveServer, free_port
+from tests.server import ROOT, LiveServer, free_port
 
 PEER_HOME = Path(__file__).resolve().parents[1] / "var" / "bench" / "peers"
 REQUIREMENTS = Path(__file__).with_name("peers") / "requirements.txt"
 PEER_SECRET = "a secret of the peer, long enough for HS256"
 # It closes whoever misses one ping, which a client that counts bytes does not look for.
 OPTIONS = ["--log-level", "warning", "--ws-ping-timeout", "600"]
-START_WITHIN = 60.0
+START_WITHIN = 300.0
 
 
 class Usage:
@@ -91,6 +91,25 @@ class OursTwice(Ours):
         super().close()
 
 
+class OurRest:
+    """REST of the same data by `serve_rest`, one worker, which is how it is deployed."""
+
+    name = "signalbox, REST"
+
+    def __init__(self, ours: Ours) -> None:
+        self.port, self.token = free_port(), ours.token
+        environment = {**ours.server.environment, "PORT": str(self.port)}
+        with ours.server.log.with_name("rest.log").open("ab") as log:
+            command = [sys.executable, "manage.py", "serve_rest"]
+            self.process = subprocess.Popen(command, cwd=ROOT, env=environment, stdout=log, stderr=log)
+        _wait_for(f"http://127.0.0.1:{self.port}/health/ready")
+        self.usage = Usage(self.process.pid, *_children(self.process.pid))
+
+    def close(self) -> None:
+        self.process.terminate()
+        self.process.wait(timeout=30)
+
+
 class Peer:
     """The replaced stack, as its documents run it."""
 
@@ -120,6 +139,10 @@ class Peer:
     def close(self) -> None:
         self.process.terminate()
         self.process.wait(timeout=30)
+
+
+def _children(pid: int) -> list[int]:
+    return [int(child) for child in Path(f"/proc/{pid}/task/{pid}/children").read_text(encoding="ascii").split()]
 
 
 def _peer_database(folder: Path) -> str:

@@ -1,4 +1,4 @@
-"""The major versions of the API: which one answers, which is announced."""
+"""The major versions of the API: which ones answer, which is announced. See docs/versioning.md."""
 
 from dataclasses import asdict, dataclass
 from typing import Any
@@ -18,6 +18,11 @@ class Version:
 
 ACTIVE = Version("v1", "2026-11-21", "stable")
 VERSIONS = (ACTIVE, Version("v2", "", "planned"))
+
+
+def version_called(name: str) -> Version:
+    """The version of that name; the active one where there is none, as on the paths without a version."""
+    return next((version for version in VERSIONS if version.version == name), ACTIVE)
 
 
 def version_body(version: Version) -> dict[str, Any]:

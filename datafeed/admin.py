@@ -10,8 +10,11 @@ from django.http import HttpRequest
 from unfold.admin import ModelAdmin
 
 from datafeed import services
-from datafeed.downloads import table_response
-from datafeed.models import Bar, Gap, Instrument, Series
+from datafeed.downloads import file_response
+from datafeed.forms import AccountForm
+from datafeed.models import Bar, Gap, Instrument, ProviderAccount, Series
+from datafeed.providers import find_provider
+from datafeed.selectors.providers import account_values
 from kernel import clock
 from kernel.api.streams import PiecewiseResponse
 from kernel.permissions import OPERATOR, Person, has_role
@@ -42,13 +45,20 @@ class SeriesAdmin(ModelAdmin):
     search_fields = ["instrument__symbol"]
     autocomplete_fields = ["instrument"]
     readonly_fields = ["created_at"]
-    actions = ["export"]
+    actions = ["export", "export_parquet"]
 
     @admin.action(description="Export the bars of one series as CSV", permissions=["view"])
     def export(self, request: HttpRequest, queryset: QuerySet[Series]) -> PiecewiseResponse | None:
+        return self._file(request, queryset, "csv")
+
+    @admin.action(description="Export the bars of one series as Parquet", permissions=["view"])
+    def export_parquet(self, request: HttpRequest, queryset: QuerySet[Series]) -> PiecewiseResponse | None:
+        return self._file(request, queryset, "parquet")
+
+    def _file(self, request: HttpRequest, queryset: QuerySet[Series], ending: str) -> PiecewiseResponse | None:
         series = list(queryset.select_related("instrument")[:2])
         if len(series) == 1:
-            return table_response(series[0].instrument, series[0].resolution)
+            return file_response(series[0].instrument, series[0].resolution, format=ending)
         self.message_user(request, "Choose one series.", messages.ERROR)
         return None
 
@@ -116,3 +126,45 @@ class GapAdmin(ModelAdmin):
 
     def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         return False
+
+
+@admin.register(ProviderAccount)
+class ProviderAccountAdmin(ModelAdmin):
+    """Accounts at providers: made first, then told what their provider must know."""
+
+    form = AccountForm
+    list_display = ["key", "label", "is_enabled", "is_ready", "updated_at"]
+    list_filter = ["kind", "is_enabled"]
+
+    def get_fieldsets(self, request: HttpRequest, obj: Any = None) -> Any:
+        provider = find_provider(obj.kind) if obj else None
+        own = [f"value_{one.name}" for one in provider.fields] if provider else []
+        return [(None, {"fields": ["kind", "name", "is_enabled", *own]})]
+
+    def get_form(
+        self, request: HttpRequest, obj: ProviderAccount | None = None, change: bool = False, **kwargs: Any
+    ) -> Any:
+        return super().get_form(request, obj, change=change, **{**kwargs, "fields": AccountForm.Meta.fields})
+
+    def get_readonly_fields(self, request: HttpRequest, obj: ProviderAccount | None = None) -> list[str]:
+        return ["kind", "name"] if obj else []  # series refer to both
+
+    @admin.display(description="provider")
+    def label(self, account: ProviderAccount) -> str:
+        provider = find_provider(account.kind)
+        return provider.label if provider else account.kind
+
+    @admin.display(description="complete", boolean=True)
+    def is_ready(self, account: ProviderAccount) -> bool:
+        provider, known = find_provider(account.kind), account_values(account)
+        return provider is not None and not any(one.fault(known.get(one.name, "")) for one in provider.fields)
+
+    def save_model(self, request: HttpRequest, obj: Any, form: Any, change: bool) -> None:
+        services.save_account(account=obj, values=form.values())
+
+    def delete_model(self, request: HttpRequest, obj: ProviderAccount) -> None:
+        services.remove_account(account=obj)
+
+    def delete_queryset(self, request: HttpRequest, queryset: QuerySet[ProviderAccount]) -> None:
+        for account in queryset:
+            services.remove_account(account=account)

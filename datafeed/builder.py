@@ -40,6 +40,11 @@ class BarBuilder:
         built, built_ends = _group(bars, starts, ends)
         return self._close(built, int(built_ends[-1]))
 
+    @property
+    def next_from(self) -> int | None:
+        """The earliest stamp that the next base bar can have; none before the first."""
+        return None if self._newest is None else self._newest + 1
+
     def preview(self, bar: RawBar | FormingBar) -> FormingBar:
         """The forming bar as it would be with `bar`, a base bar that is itself still forming."""
         trial = copy(self)

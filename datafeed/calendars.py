@@ -1,8 +1,9 @@
 """Days on which exchanges stay closed or close early, by rule where there is one. Pure and without Django.
 
-New York and London are computed for 2000 to 2030, with the closures that no rule foresees up to 2025. India's festivals
-follow the moon and are a table of 2021 to 2026; for other years only its fixed holidays are known. Evening sessions on
-an Indian holiday, late openings and halts within a day are not known. Before and after, every weekday counts as open.
+New York and London are computed for 2000 to 2030, with the closures that no rule foresees up to 2025. The festivals of
+India and Hong Kong follow the moon and are tables of 2015 to 2026; for other years only their fixed holidays are known.
+Evening sessions on an Indian holiday, late openings and halts within a day are not known. Before and after, every
+weekday counts as open.
 """
 
 from collections.abc import Callable, Iterable, Iterator
@@ -26,6 +27,7 @@ _EXCHANGES = {
     **dict.fromkeys(("NYSE", "NASDAQ", "AMEX", "ARCA", "BATS", "XNYS", "XNAS"), "new_york"),
     **dict.fromkeys(("LSE", "XLON"), "london"),
     **dict.fromkeys(("NSE", "BSE", "XNSE", "XBOM"), "india"),
+    **dict.fromkeys(("HKEX", "SEHK", "XHKG"), "hong_kong"),
 }
 
 
@@ -144,6 +146,12 @@ def _london_early(year: int) -> Iterator[tuple[date, int]]:
 
 
 _INDIA = {
+    2015: "0126 0217 0306 0402 0403 0414 0501 0917 0925 1002 1022 1111 1112 1125 1225",
+    2016: "0126 0307 0324 0325 0414 0415 0419 0706 0815 0905 0913 1011 1012 1031 1114",
+    2017: "0126 0224 0313 0404 0414 0501 0626 0815 0825 1002 1019 1020 1225",
+    2018: "0126 0213 0302 0329 0330 0501 0815 0822 0913 0920 1002 1018 1107 1108 1123 1225",
+    2019: "0304 0321 0417 0419 0429 0501 0605 0812 0815 0902 0910 1002 1008 1021 1028 1112 1225",
+    2020: "0221 0310 0402 0406 0410 0414 0501 0525 1002 1116 1130 1225",
     2021: "0126 0311 0329 0402 0414 0421 0513 0721 0819 0910 1015 1104 1105 1119",
     2022: "0126 0301 0318 0414 0415 0503 0809 0815 0831 1005 1024 1026 1108",
     2023: "0126 0307 0330 0404 0407 0414 0501 0629 0815 0919 1002 1024 1114 1127 1225",
@@ -155,10 +163,47 @@ _INDIA_FIXED = "0126 0414 0501 0815 1002 1225"
 
 
 def _india_closed(year: int) -> Iterator[date]:
-    for text in _INDIA.get(year, _INDIA_FIXED).split():
-        yield date(year, int(text[:2]), int(text[2:]))
+    yield from _days(year, _INDIA.get(year, _INDIA_FIXED))
     if year not in _INDIA:
         yield easter(year) - timedelta(days=2)
+
+
+def _days(year: int, text: str) -> Iterator[date]:
+    return (date(year, int(day[:2]), int(day[2:])) for day in text.split())
+
+
+# With the days on which a storm kept it closed.
+_HONG_KONG = {
+    2015: "0101 0219 0220 0403 0406 0407 0501 0525 0701 0903 0928 1001 1021 1225",
+    2016: "0101 0208 0209 0210 0325 0328 0404 0502 0609 0701 0802 0916 1010 1021 1226 1227",
+    2017: "0102 0130 0131 0404 0414 0417 0501 0503 0530 0823 1002 1005 1225 1226",
+    2018: "0101 0216 0219 0330 0402 0405 0501 0522 0618 0702 0925 1001 1017 1225 1226",
+    2019: "0101 0205 0206 0207 0405 0419 0422 0501 0513 0607 0701 1001 1007 1225 1226",
+    2020: "0101 0127 0128 0410 0413 0430 0501 0625 0701 1001 1002 1013 1026 1225",
+    2021: "0101 0212 0215 0402 0405 0406 0519 0614 0701 0922 1001 1013 1014 1227",
+    2022: "0201 0202 0203 0405 0415 0418 0502 0509 0603 0701 0912 1004 1226 1227",
+    2023: "0102 0123 0124 0125 0405 0407 0410 0501 0526 0622 0717 0901 0908 1002 1023 1225 1226",
+    2024: "0101 0212 0213 0329 0401 0404 0501 0515 0610 0701 0906 0918 1001 1011 1225 1226",
+    2025: "0101 0129 0130 0131 0404 0418 0421 0501 0505 0701 1001 1007 1029 1225 1226",
+    2026: "0101 0217 0218 0219 0403 0406 0407 0501 0525 0619 0701 1001 1019 1225",
+}
+_HONG_KONG_FIXED = "0101 0501 0701 1001 1225 1226"
+_NEW_YEARS_EVES = {  # of the moon's year, where it is a weekday
+    2015: "0218", 2017: "0127", 2018: "0215", 2019: "0204", 2020: "0124",
+    2021: "0211", 2022: "0131", 2024: "0209", 2025: "0128", 2026: "0216",
+}  # fmt: skip
+
+
+def _hong_kong_closed(year: int) -> Iterator[date]:
+    yield from _days(year, _HONG_KONG.get(year, _HONG_KONG_FIXED))
+    if year not in _HONG_KONG:
+        yield from (easter(year) - timedelta(days=2), easter(year) + timedelta(days=1))
+
+
+def _hong_kong_early(year: int) -> Iterator[tuple[date, int]]:
+    """The eves on which only the morning is traded."""
+    eves = _days(year, f"{_NEW_YEARS_EVES.get(year, '')} 1224 1231")
+    return ((eve, 12 * 60) for eve in eves if eve.weekday() < SATURDAY)
 
 
 def _never(year: int) -> Iterable[tuple[date, int]]:
@@ -169,4 +214,5 @@ _RULES: dict[str, tuple[Callable[[int], Iterable[date]], Callable[[int], Iterabl
     "new_york": (_new_york_closed, _new_york_early),
     "london": (_london_closed, _london_early),
     "india": (_india_closed, _never),
+    "hong_kong": (_hong_kong_closed, _hong_kong_early),
 }

@@ -10,6 +10,8 @@ from datafeed.messages import (
     QuotesRequest,
     QuotesUpdate,
     QuotesUpdatePayload,
+    TopicAnswer,
+    TopicsAnswer,
     bars_topic,
     bars_update,
     quotes_topic,
@@ -28,7 +30,7 @@ def _is_public() -> bool:
     return bool(settings.DATAFEED_PUBLIC)
 
 
-@operation("bars.subscribe", BarsRequest, is_public=_is_public)
+@operation("bars.subscribe", BarsRequest, answer=TopicAnswer, is_public=_is_public)
 async def subscribe_to_bars(socket: Socket, request: BarsRequest) -> dict[str, Any]:
     """Hear the bars of a symbol and resolution as they form and close, the newest at once."""
     instrument, resolution = await on_thread(_find, request)
@@ -48,7 +50,7 @@ async def subscribe_to_bars(socket: Socket, request: BarsRequest) -> dict[str, A
     return {"message": f"Subscribed to {topic}", "topic": topic}
 
 
-@operation("bars.unsubscribe", BarsRequest, is_public=_is_public)
+@operation("bars.unsubscribe", BarsRequest, answer=TopicAnswer, is_public=_is_public)
 async def unsubscribe_from_bars(socket: Socket, request: BarsRequest) -> dict[str, Any]:
     """Hear no more of the bars of a symbol and resolution."""
     instrument, resolution = await on_thread(_find, request)
@@ -57,7 +59,7 @@ async def unsubscribe_from_bars(socket: Socket, request: BarsRequest) -> dict[st
     return {"message": f"Unsubscribed from {topic}", "topic": topic}
 
 
-@operation("quotes.subscribe", QuotesRequest, is_public=_is_public)
+@operation("quotes.subscribe", QuotesRequest, answer=TopicsAnswer, is_public=_is_public)
 async def subscribe_to_quotes(socket: Socket, request: QuotesRequest) -> dict[str, Any]:
     """Hear the quotes of symbols as they change, the present ones at once."""
     symbols = await on_thread(_known_symbols, request)
@@ -69,7 +71,7 @@ async def subscribe_to_quotes(socket: Socket, request: QuotesRequest) -> dict[st
     return {"message": f"Subscribed to {len(symbols)} quotes", "topics": [quotes_topic(symbol) for symbol in symbols]}
 
 
-@operation("quotes.unsubscribe", QuotesRequest, is_public=_is_public)
+@operation("quotes.unsubscribe", QuotesRequest, answer=TopicsAnswer, is_public=_is_public)
 async def unsubscribe_from_quotes(socket: Socket, request: QuotesRequest) -> dict[str, Any]:
     """Hear no more of the quotes of symbols."""
     symbols = await on_thread(_known_symbols, request)

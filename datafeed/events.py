@@ -26,3 +26,30 @@ class BarClosed(Event):
     low: Decimal
     close: Decimal
     volume: Decimal
+
+
+@dataclass(frozen=True)
+class GapFilled(Event):
+    """Bars that an instrument's series had missed are there now. Not durable, as the store is the truth."""
+
+    series_id: int
+    instrument_id: int
+    since: int
+    until: int
+
+
+@dataclass(frozen=True)
+class FeedFell(Event):
+    """A provider gives nothing any more, for `reason`; `since` is epoch seconds UTC."""
+
+    provider: str
+    reason: str
+    since: int
+
+
+@dataclass(frozen=True)
+class FeedRecovered(Event):
+    """A provider that had fallen gives bars again; `since` is when it fell, epoch seconds UTC."""
+
+    provider: str
+    since: int

@@ -5,7 +5,7 @@ from typing import Any
 import msgspec
 
 from datafeed.bars import FormingBar
-from kernel.realtime import Payload, Push, Request
+from kernel.realtime import Answer, Payload, Push, Request
 
 MILLISECONDS = 1_000
 
@@ -70,6 +70,18 @@ class BarsRequest(Request, frozen=True, kw_only=True):
 class QuotesRequest(Request, frozen=True, kw_only=True):
     symbols: list[str] = []
     fast_symbols: list[str] = []
+
+
+class TopicAnswer(Answer, frozen=True, kw_only=True):
+    """The topic that updates name."""
+
+    topic: str
+
+
+class TopicsAnswer(Answer, frozen=True, kw_only=True):
+    """The topics that updates name, one for each symbol."""
+
+    topics: list[str]
 
 
 def bars_topic(symbol: str, resolution: str) -> str:

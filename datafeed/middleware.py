@@ -24,15 +24,21 @@ class ClassicErrorsMiddleware:
         self.get_response = get_response
 
     def __call__(self, request: HttpRequest) -> HttpResponse:
-        response = self.get_response(request)
-        if response.status_code < 400 or not _CLASSIC.match(request.path):
-            return response
-        body = encoder.encode({"s": "error", "errmsg": _message(response)})
-        found = HttpResponse(body, status=response.status_code, content_type="application/json")
-        for name, value in response.items():
-            if name not in _OURS:
-                found[name] = value
-        return found
+        return in_classic_words(request.path, self.get_response(request))
+
+
+def in_classic_words(path: str, response: HttpResponse) -> HttpResponse:
+    """`response`, or where it is an error on a classic path one with the body that its clients read."""
+    if response.status_code < 400 or not _CLASSIC.match(path):
+        return response
+    body = encoder.encode({"s": "error", "errmsg": _message(response)})
+    found = HttpResponse(body, status=response.status_code, content_type="application/json")
+    for name, value in response.items():
+        if name not in _OURS:
+            found[name] = value
+    if "Content-Length" in response:
+        found["Content-Length"] = str(len(body))
+    return found
 
 
 def _message(response: HttpResponse) -> str:

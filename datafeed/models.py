@@ -1,5 +1,6 @@
 """Instruments, the series of bars each of them has, and the bars: only closed ones are rows."""
 
+import secrets
 from decimal import Decimal
 from typing import Any, Self
 
@@ -8,14 +9,21 @@ from django.core.validators import MinValueValidator, RegexValidator
 from django.db import models
 from django.db.models import F, Q
 
+from datafeed.providers import account_choices
 from datafeed.sessions import Hours
 from kernel import clock
 from kernel.models import ChangedModel, CreatedModel
 from kernel.permissions import OPERATOR, Person, has_role
+from kernel.rotation import sealed_column
 
 SYMBOL_PATTERN = r"[A-Z0-9][A-Z0-9._/:&^=-]{0,39}"
 DIGITS, PLACES = 24, 8
 LEAST_STEP = Decimal("0.00000001")
+
+
+def new_edition() -> int:
+    """A number that was never used before: bars kept in memory are known to be those of the store by it."""
+    return secrets.randbits(62)
 
 
 class InstrumentType(models.TextChoices):
@@ -97,6 +105,15 @@ class Series(CreatedModel):
     instrument = models.ForeignKey(Instrument, on_delete=models.CASCADE, related_name="series")
     resolution = models.CharField(max_length=8, help_text="the base resolution; others are built from it")
     provider = models.CharField(max_length=40, help_text="who gives these bars")
+    vendor_symbol = models.CharField(
+        max_length=60, blank=True, help_text="what the provider calls the instrument, where that is not its symbol"
+    )
+    edition = models.BigIntegerField(
+        default=new_edition, editable=False, help_text="another one whenever bars change otherwise than by a newest one"
+    )
+    revision = models.BigIntegerField(
+        default=new_edition, editable=False, help_text="another one whenever any bar comes or goes"
+    )
 
     objects = SeriesQuerySet.as_manager()
 
@@ -192,3 +209,32 @@ class Gap(models.Model):
 
     def __str__(self) -> str:
         return f"{self.series} from {self.since} to before {self.until}"
+
+
+class ProviderAccount(ChangedModel):
+    """How this installation uses a provider that has to be told something: its values are sealed, secret or not."""
+
+    kind = models.CharField(max_length=20, choices=account_choices)
+    name = models.SlugField(max_length=19, blank=True, help_text="tells accounts of one kind apart, such as kraken")
+    is_enabled = models.BooleanField(default=True)
+    sealed = models.BinaryField(default=b"", editable=False)
+
+    class Meta:
+        ordering = ["kind", "name"]
+        constraints = [models.UniqueConstraint(fields=["kind", "name"], name="one_account_of_a_name")]
+
+    def __str__(self) -> str:
+        return self.key
+
+    @property
+    def key(self) -> str:
+        """What series name as their provider."""
+        return f"{self.kind}:{self.name}" if self.name else self.kind
+
+    @property
+    def context(self) -> str:
+        """What its values are sealed for."""
+        return f"datafeed.provideraccount.sealed:{self.pk}"
+
+
+sealed_column(ProviderAccount, "sealed", lambda account: str(account.context))

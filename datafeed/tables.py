@@ -72,13 +72,8 @@ class Layout:
     def of(cls, header: str, zone: tzinfo) -> "Layout":
         header = header.removeprefix("\ufeff")
         separator = next((mark for mark in ",;\t" if mark in header), ",")
-        names = [_NAMES.get(_bare(name).lower(), "") for name in header.split(separator)]
-        missing = [name for name in COLUMNS[:-1] if names.count(name) != 1]
-        if missing or names.count("volume") > 1:
-            wanted = ", ".join(missing or ["volume"])
-            raise UnreadableTable(f"The first line names each column once; look at: {wanted}.")
-        places = tuple(names.index(name) if name in names else None for name in COLUMNS)
-        return cls(separator, len(names), places, zone)
+        names = header.split(separator)
+        return cls(separator, len(names), column_places(names), zone)
 
     def read(self, lines: Sequence[str], first: int) -> Block:
         """The bars in `lines`, of which the first has the number `first`."""
@@ -136,6 +131,22 @@ class Layout:
         return int((moment if moment.tzinfo else moment.replace(tzinfo=self.zone)).timestamp())
 
 
+def column_places(names: Sequence[str]) -> tuple[int | None, ...]:
+    """Where each of `COLUMNS` is among `names`; raises `UnreadableTable` where one is missing or there twice."""
+    known = [_NAMES.get(_bare(name).lower(), "") for name in names]
+    missing = [name for name in COLUMNS[:-1] if known.count(name) != 1]
+    if missing or known.count("volume") > 1:
+        wanted = ", ".join(missing or ["volume"])
+        raise UnreadableTable(f"The table names each column once; look at: {wanted}.")
+    return tuple(known.index(name) if name in known else None for name in COLUMNS)
+
+
+def check_unpacked(unpacked: int, packed: int) -> None:
+    """Raise `UnreadableTable` where `packed` bytes of a file are `unpacked` to more than is taken."""
+    if unpacked > MOST_UNPACKED or unpacked > MOST_RATIO * max(packed, BLOCK):
+        raise UnreadableTable("The file unpacks to more than is taken.")
+
+
 def _bare(text: str) -> str:
     return text.strip().strip('"<>').strip()
 
@@ -170,8 +181,7 @@ def _pieces(file: BinaryIO) -> Iterator[bytes]:
         with gzip.open(file, "rb") as plain:
             while piece := plain.read(BLOCK):
                 unpacked += len(piece)
-                if unpacked > MOST_UNPACKED or unpacked > MOST_RATIO * max(file.tell(), BLOCK):
-                    raise UnreadableTable("The file unpacks to more than is taken.")
+                check_unpacked(unpacked, file.tell())
                 yield piece
     except (OSError, EOFError, zlib.error):
         raise UnreadableTable("The file cannot be unpacked.") from None

@@ -4,7 +4,7 @@ from typing import Any
 
 from django.db.models import Q
 
-from formulas.messages import SIGNALS_TOPIC, SignalsSubscribe, SignalsUnsubscribe
+from formulas.messages import SIGNALS_TOPIC, FormulasAnswer, SignalsSubscribe, SignalsUnsubscribe
 from formulas.models import Formula, Subscription
 from kernel.background import on_thread
 from kernel.permissions import OPERATOR, has_role
@@ -22,7 +22,7 @@ def _formulas_with_signals(user: Any) -> list[int]:
     return list(formulas.values_list("pk", flat=True)[:MOST_FORMULAS])
 
 
-@operation("signals.subscribe", SignalsSubscribe)
+@operation("signals.subscribe", SignalsSubscribe, answer=FormulasAnswer)
 async def subscribe_to_signals(socket: Socket, request: SignalsSubscribe) -> dict[str, Any]:
     """Receive `signal.created` for the formulas one may see."""
     allowed = await on_thread(_formulas_with_signals, socket.user)
@@ -39,7 +39,7 @@ async def subscribe_to_signals(socket: Socket, request: SignalsSubscribe) -> dic
     return {"formula_ids": sorted(granted)}
 
 
-@operation("signals.unsubscribe", SignalsUnsubscribe)
+@operation("signals.unsubscribe", SignalsUnsubscribe, answer=FormulasAnswer)
 async def unsubscribe_from_signals(socket: Socket, request: SignalsUnsubscribe) -> dict[str, Any]:
     """Receive no more signals of these formulas, or of any."""
     asked = request.formula_ids

@@ -40,14 +40,48 @@ class AlreadyReviewed(Conflict):
     message = "You have already reviewed this formula."
 
 
+class ReviewNotFound(NotFound):
+    code = "review_not_found"
+    message = "There is no such review."
+
+
 class MayNotReview(Forbidden):
     code = "may_not_review"
     message = "Only subscribers may review a formula, and never its author."
 
 
+class MayNotCopy(Forbidden):
+    code = "may_not_copy"
+    message = "Only those who may read a formula's code can copy it."
+
+
 class MayNotBacktest(Forbidden):
     code = "may_not_backtest"
     message = "Only those who may read a formula's code can backtest it."
+
+
+class PerformanceNotShown(Forbidden):
+    """`PUBLISH_PERFORMANCE` keeps the returns of formulas from this reader."""
+
+    code = "performance_not_shown"
+    message = "The returns of this formula are not shown to you here."
+
+
+class NotPublished(NotFound):
+    code = "not_published"
+    message = "This formula has not been published: it has no record."
+
+
+class MayNotExport(Forbidden):
+    code = "may_not_export"
+    message = "A deployment's record holds the formula's code: only those who may read it can have the record."
+
+
+class RecordTooLarge(DomainError):
+    """More bars than a download may hold; the platform certifies it all the same."""
+
+    code = "record_too_large"
+    message = "This record rests on too many bars to be downloaded."
 
 
 class TooManyBacktests(Conflict):

@@ -5,7 +5,7 @@ from typing import Annotated, Any
 
 from msgspec import Meta
 
-from kernel.realtime import Payload, Push, Request
+from kernel.realtime import Answer, Payload, Push, Request
 
 SIGNALS_TOPIC = "signals:{}"
 FormulaIds = Annotated[list[Annotated[int, Meta(ge=1, le=2**63 - 1)]], Meta(max_length=500)]
@@ -40,3 +40,9 @@ class SignalsSubscribe(Request, frozen=True, kw_only=True):
 
 class SignalsUnsubscribe(Request, frozen=True, kw_only=True):
     formula_ids: FormulaIds | None = None
+
+
+class FormulasAnswer(Answer, frozen=True, kw_only=True):
+    """The formulas it was granted for."""
+
+    formula_ids: list[int]

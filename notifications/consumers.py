@@ -14,7 +14,9 @@ from notifications.delivery import rules_of_people
 from notifications.errors import StreamForbidden
 from notifications.messages import (
     INBOX_TOPIC,
+    AcknowledgedAnswer,
     Heads,
+    MarkedAnswer,
     NotificationsAck,
     NotificationsLive,
     NotificationsRead,
@@ -23,6 +25,7 @@ from notifications.messages import (
     Position,
     Reset,
     ResetPayload,
+    StreamsAnswer,
     StreamsPayload,
 )
 from notifications.models import PRIORITY_RANKS
@@ -165,7 +168,7 @@ def _inbox_of(socket: Socket) -> Inbox:
     return inbox
 
 
-@operation("notifications.subscribe", NotificationsSubscribe)
+@operation("notifications.subscribe", NotificationsSubscribe, answer=StreamsAnswer)
 async def subscribe_to_notifications(socket: Socket, request: NotificationsSubscribe) -> dict[str, Any]:
     """Receive what was missed after the positions named, then `notifications.live`, then each notification."""
     inbox = _inbox_of(socket)
@@ -214,14 +217,14 @@ async def unsubscribe_from_notifications(socket: Socket, request: NotificationsU
     return {}
 
 
-@operation("notifications.read", NotificationsRead, scope="notifications:write")
+@operation("notifications.read", NotificationsRead, answer=MarkedAnswer, scope="notifications:write")
 async def read_notifications(socket: Socket, request: NotificationsRead) -> dict[str, Any]:
     """Mark notifications read; those that are not one's own, or read already, are not counted."""
     count = await on_thread(services.mark_read, user=socket.user, notification_ids=request.ids)
     return {"marked": count}
 
 
-@operation("notifications.ack", NotificationsAck, scope="notifications:write")
+@operation("notifications.ack", NotificationsAck, answer=AcknowledgedAnswer, scope="notifications:write")
 async def acknowledge_notifications(socket: Socket, request: NotificationsAck) -> dict[str, Any]:
     """Say what has arrived: everything of a stream up to a position, or single notifications."""
     if request.ids is not None:

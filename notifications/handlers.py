@@ -8,15 +8,17 @@ from typing import Any
 from django.conf import settings
 
 from accounts.events import KycErased, KycReviewed, UserChanged, UserDeleted, UserRegistered
+from datafeed.events import FeedFell, FeedRecovered
 from formulas.events import AlertRaised, SignalRaised, SubscriptionChanged
 from kernel import clock
 from kernel.events import together
+from kernel.permissions import OPERATOR
 from kernel.realtime import push, wake_stream
 from notifications import services
 from notifications.events import InboxChanged, NotificationCreated
 from notifications.messages import INBOX_TOPIC, ChangedPayload, NotificationsChanged
 from notifications.models import Priority
-from notifications.selectors import stream_of_formula
+from notifications.selectors import stream_of_formula, stream_of_role
 
 LONGEST_TITLE = 200
 
@@ -50,6 +52,22 @@ def _of_signal(event: SignalRaised) -> services.NewNotification:
             "bar_time": clock.isoformat(clock.from_epoch(event.bar_time)),
             "reason": event.reason,
         },
+    )
+
+
+def tell_operators_of_feed(event: FeedFell | FeedRecovered) -> None:
+    """Tell operators that a market data provider has fallen silent or failed, and that it is back."""
+    fell = isinstance(event, FeedFell)
+    at = f"{clock.from_epoch(event.since):%Y-%m-%d %H:%M:%S} UTC"
+    services.create_notification(
+        stream_name=stream_of_role(OPERATOR),
+        dedup_key=f"feed:{event.provider}:{event.since}:{'fell' if fell else 'back'}",
+        type="system_status",
+        priority=Priority.HIGH if fell else Priority.LOW,
+        title=f"Market data of {event.provider} {'is missing' if fell else 'is back'}",
+        message=f"{event.reason} (since {at})" if isinstance(event, FeedFell) else f"It had been missing since {at}.",
+        source="system",
+        data={"provider": event.provider},
     )
 
 

@@ -6,7 +6,7 @@ from typing import Annotated, Any, Literal
 
 from msgspec import Meta, field
 
-from kernel.realtime import Payload, Push, Request
+from kernel.realtime import Answer, Payload, Push, Request
 from notifications.events import Change
 
 BIGGEST_SEQ = 2**63 - 1
@@ -127,3 +127,21 @@ class NotificationsAck(Request, frozen=True, kw_only=True):
     stream: Annotated[str, Meta(max_length=200)] | None = None
     seq: Annotated[int, Meta(ge=0, le=BIGGEST_SEQ)] | None = None
     ids: Annotated[list[uuid.UUID], Meta(min_length=1, max_length=100)] | None = None
+
+
+class StreamsAnswer(Answer, frozen=True, kw_only=True):
+    """The streams that are followed."""
+
+    streams: list[str]
+
+
+class MarkedAnswer(Answer, frozen=True, kw_only=True):
+    """How many notifications were marked."""
+
+    marked: int
+
+
+class AcknowledgedAnswer(Answer, frozen=True, kw_only=True):
+    """How many notifications, or positions of streams, were new."""
+
+    acknowledged: int

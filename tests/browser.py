@@ -9,7 +9,7 @@ from typing import Any
 from urllib.parse import quote, urlsplit
 
 import pytest
-from playwright.sync_api import Browser, ConsoleMessage, Page, expect, sync_playwright
+from playwright.sync_api import Browser, ConsoleMessage, Locator, Page, expect, sync_playwright
 
 from tests.server import PASSWORD, LiveServer
 
@@ -111,6 +111,18 @@ def wait_until(page: Page, holds: Callable[[], bool], otherwise: str) -> None:
     while not holds():
         assert time.monotonic() < deadline, otherwise
         page.wait_for_timeout(50)
+
+
+def open_account(visitor: Visitor, name: str) -> Page:
+    """The account panel of somebody who signs in by the form."""
+    visitor.open("/#account")
+    visitor.enter(name)
+    expect(visitor.page.locator("#profile-username")).to_have_value(name)
+    return visitor.page
+
+
+def card(page: Page, name: str) -> Locator:
+    return page.locator(f"#account-{name}")
 
 
 def with_passkeys(page: Page) -> None:

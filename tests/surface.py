@@ -69,9 +69,13 @@ def reads() -> tuple[Operation, ...]:
     """What is answered as JSON by the tables alone; the content of a file is not among it."""
     files = {
         "GET /auth/kyc/documents/{document_id}",
+        "GET /backtests/{id}/equity.csv",
         "GET /backtests/{id}/trades.csv",
         "GET /datafeed/export",
+        "GET /datafeed/exports/{job_id}",
+        "GET /metrics",
         "GET /notifications/export",
+        "GET /sweeps/{id}/points.csv",
     }
     return tuple(one for one in operations() if one.method == "GET" and one.name not in files)
 

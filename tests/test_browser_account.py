@@ -1,16 +1,15 @@
 """The page's doors for people, in a real browser: mailed links, second factors, keys, and the identity check."""
 
 import re
-import threading
 from collections.abc import Iterator
 
 import pytest
-from playwright.sync_api import Browser, FilePayload, Locator, Page, Route, expect
+from playwright.sync_api import Browser, FilePayload, Page, Route, expect
 
 from accounts.scopes import SCOPES
 from accounts.tests.kyc_files import picture
 from accounts.tests.mail_server import MailServer
-from tests.browser import NARROW, TOO_WIDE, Visitor, opened, with_passkeys
+from tests.browser import NARROW, TOO_WIDE, Visitor, card, open_account, with_passkeys
 from tests.people import PeopleServer, code_of, mailed
 from tests.server import PASSWORD
 
@@ -18,16 +17,6 @@ pytestmark = [pytest.mark.browser]
 
 NEW_PASSWORD = "a staple for the horse"
 NAMES = ("resetter", "invited", "coder", "keyholder", "machinist", "applicant", "traveller")
-
-
-@pytest.fixture(scope="module")
-def mail() -> Iterator[MailServer]:
-    with MailServer() as server:
-        thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True)
-        thread.start()
-        yield server
-        server.shutdown()
-        thread.join()
 
 
 @pytest.fixture(scope="module")
@@ -39,31 +28,6 @@ def live(tmp_path_factory: pytest.TempPathFactory, mail: MailServer) -> Iterator
         yield server
     finally:
         server.close()
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    with opened() as browser:
-        yield browser
-
-
-@pytest.fixture
-def visitor(browser: Browser, live: PeopleServer) -> Iterator[Visitor]:
-    visitor = Visitor(browser, live)
-    yield visitor
-    visitor.page.context.close()
-
-
-def open_account(visitor: Visitor, name: str) -> Page:
-    """The account panel of somebody who signs in by the form."""
-    visitor.open("/#account")
-    visitor.enter(name)
-    expect(visitor.page.locator("#profile-username")).to_have_value(name)
-    return visitor.page
-
-
-def card(page: Page, name: str) -> Locator:
-    return page.locator(f"#account-{name}")
 
 
 def is_signed_in(page: Page, name: str) -> None:

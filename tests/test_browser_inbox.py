@@ -2,29 +2,15 @@
 
 import json
 import re
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from playwright.sync_api import Browser, Request, Route, WebSocketRoute, expect
+from playwright.sync_api import Request, Route, WebSocketRoute, expect
 
-from tests.browser import Visitor, opened, wait_until
-from tests.server import PASSWORD, Caller, LiveServer
+from tests.browser import Visitor, wait_until
+from tests.server import PASSWORD, Caller
 
 pytestmark = [pytest.mark.browser]
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    with opened() as browser:
-        yield browser
-
-
-@pytest.fixture
-def visitor(browser: Browser, live: LiveServer) -> Iterator[Visitor]:
-    visitor = Visitor(browser, live)
-    yield visitor
-    visitor.page.context.close()
 
 
 def test_a_reset_makes_the_page_forget_those_positions_and_read_the_list_again(visitor: Visitor) -> None:

@@ -2,16 +2,15 @@
 
 import json
 import re
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
-from playwright.sync_api import Browser, Page, expect
+from playwright.sync_api import Page, expect
 from websockets.sync.client import connect
 
 from accounts.tests.kyc_files import pdf, picture
-from tests.browser import Visitor, opened
+from tests.browser import Visitor
 from tests.server import PASSWORD, Caller, LiveServer
 
 pytestmark = [pytest.mark.browser]
@@ -21,17 +20,9 @@ REASON = "The photo is too dark to read."
 SHOWN = "image => image.complete && image.naturalWidth"
 
 
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    with opened() as browser:
-        yield browser
-
-
 @pytest.fixture
-def reviewer(browser: Browser, live: LiveServer) -> Iterator[Visitor]:
-    visitor = Visitor(browser, live)
-    yield visitor
-    visitor.page.context.close()
+def reviewer(visitor: Visitor) -> Visitor:
+    return visitor
 
 
 def hand_in(applicant: Caller) -> None:

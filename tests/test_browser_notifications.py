@@ -1,31 +1,20 @@
 """The page's settings of notifications in a real browser: channels, browser push, preferences; and one's company."""
 
 import re
-import threading
 from collections.abc import Iterator
 
 import pytest
-from playwright.sync_api import Browser, Locator, Page, expect
+from playwright.sync_api import Browser, Page, expect
 
-from accounts.tests.test_smtp import MailServer
+from accounts.tests.mail_server import MailServer
 from notifications.tests.fake_services import WEBHOOK, FakeService, Mood
-from tests.browser import NARROW, TOO_WIDE, Visitor, opened, wait_until
+from tests.browser import NARROW, TOO_WIDE, Visitor, card, open_account, wait_until
 from tests.people import PeopleServer, mailed
 from tests.push_service import PlayedPush
 
 pytestmark = [pytest.mark.browser]
 
 NAMES = ("mailer", "hooker", "pusher", "chooser", "joiner")
-
-
-@pytest.fixture(scope="module")
-def mail() -> Iterator[MailServer]:
-    with MailServer() as server:
-        thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True)
-        thread.start()
-        yield server
-        server.shutdown()
-        thread.join()
 
 
 @pytest.fixture(scope="module")
@@ -44,31 +33,6 @@ def live(tmp_path_factory: pytest.TempPathFactory, mail: MailServer, service: Fa
         yield server
     finally:
         server.close()
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    with opened() as browser:
-        yield browser
-
-
-@pytest.fixture
-def visitor(browser: Browser, live: PeopleServer) -> Iterator[Visitor]:
-    visitor = Visitor(browser, live)
-    yield visitor
-    visitor.page.context.close()
-
-
-def open_account(visitor: Visitor, name: str) -> Page:
-    """The account panel of somebody who signs in by the form."""
-    visitor.open("/#account")
-    visitor.enter(name)
-    expect(visitor.page.locator("#profile-username")).to_have_value(name)
-    return visitor.page
-
-
-def card(page: Page, name: str) -> Locator:
-    return page.locator(f"#account-{name}")
 
 
 def confirm(page: Page, words: str) -> None:

@@ -13,6 +13,7 @@ from kernel.background import on_thread
 from kernel.realtime.hub import close_hub
 from kernel.realtime.operations import operations
 from signalbox.asgi import application
+from tests.conversation import Conversation, envelope
 from tests.world import World
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -53,34 +54,8 @@ def _patient(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("kernel.realtime.endpoint.BURST", 1e9)
 
 
-class Talk:
-    """A conversation over the application's own door."""
-
-    def __init__(self, path: str, token: str = "", **options: Any) -> None:
-        headers = [(b"authorization", f"Bearer {token}".encode())] if token else []
-        self.socket = WebsocketCommunicator(application, path, headers=headers, **options)
-
-    async def open(self) -> "Talk":
-        is_open, _ = await self.socket.connect(timeout=5)
-        assert is_open
-        return self
-
-    async def ask(self, text: str) -> dict[str, Any]:
-        """Send `text` and give the error or answer to it; what is pushed meanwhile is passed over."""
-        await self.socket.send_input({"type": "websocket.receive", "text": text})
-        while True:
-            output = await self.socket.receive_output(timeout=5)
-            assert output["type"] == "websocket.send", (text[:100], output)
-            message: dict[str, Any] = msgspec.json.decode(output["text"])
-            if message["type"] in {"error", "pong"} or message["type"].endswith(".response"):
-                return message
-
-    async def close(self) -> None:
-        await self.socket.disconnect()
-
-
-def envelope(name: str, payload: Any, number: Any = 7) -> str:
-    return msgspec.json.encode({"type": name, "id": number, "payload": payload}).decode()
+async def bearer(world: World) -> str:
+    return f"Bearer {await on_thread(world.token, 'ann')}"
 
 
 def fields_of(request: Any) -> dict[str, Any]:
@@ -104,7 +79,7 @@ def takes(kind: Any, value: Any) -> bool:
 
 async def test_a_field_of_the_wrong_type_is_named_in_an_error_with_the_messages_id() -> None:
     world = await on_thread(World)
-    talk = await Talk("/api/v1/ws", await on_thread(world.token, "ann")).open()
+    talk = await Conversation(await bearer(world)).open()
     for operation in operations():
         if operation.name == "auth":
             continue  # a bad token ends the connection, as it should
@@ -112,25 +87,25 @@ async def test_a_field_of_the_wrong_type_is_named_in_an_error_with_the_messages_
         hints = typing.get_type_hints(operation.request, include_extras=True)
         for field in sample:
             for value in WRONG:
-                answer = await talk.ask(envelope(operation.name, {**sample, field: value}))
+                answer = await talk.answer_to(envelope(operation.name, {**sample, field: value}))
                 assert answer["id"] == 7
                 if not takes(hints[field], value):
                     assert answer["type"] == "error", (operation.name, field, value)
                 assert answer["type"] != "error" or answer["payload"]["code"] != "internal_error", (field, value)
                 if answer["type"] == "error":
                     assert any(name.startswith(field) for name in answer["payload"]["errors"]), (field, value, answer)
-        answer = await talk.ask(envelope(operation.name, {**sample, "nobody": 1}))
+        answer = await talk.answer_to(envelope(operation.name, {**sample, "nobody": 1}))
         assert (answer["type"], answer["id"], list(answer["payload"]["errors"])) == ("error", 7, ["nobody"])
     await talk.close()
 
 
 async def test_a_field_that_is_missing_is_named() -> None:
     world = await on_thread(World)
-    talk = await Talk("/api/v1/ws", await on_thread(world.token, "ann")).open()
+    talk = await Conversation(await bearer(world)).open()
     for name, field in (("bars.subscribe", "symbol"), ("notifications.read", "ids")):
-        answer = await talk.ask(envelope(name, {}))
+        answer = await talk.answer_to(envelope(name, {}))
         assert list(answer["payload"]["errors"]) == [field]
-    answer = await talk.ask(envelope("notifications.subscribe", {"streams": {"all": {"seq": 1}}}))
+    answer = await talk.answer_to(envelope("notifications.subscribe", {"streams": {"all": {"seq": 1}}}))
     assert list(answer["payload"]["errors"]) == ["streams[...].epoch"]
     await talk.close()
 
@@ -156,13 +131,13 @@ BROKEN = [
 @pytest.mark.parametrize("path", PATHS)
 async def test_what_is_no_message_is_answered_with_an_error(path: str) -> None:
     world = await on_thread(World)
-    talk = await Talk(path, await on_thread(world.token, "ann")).open()
+    talk = await Conversation(await bearer(world), path).open()
     for text in BROKEN:
-        answer = await talk.ask(text)
+        answer = await talk.answer_to(text)
         assert answer["type"] == "error", text[:80]
         assert answer["payload"]["code"] != "internal_error", text[:80]
         assert answer.get("id") == (7 if '"id": 7' in text else None), text[:80]
-    assert (await talk.ask('{"type": "ping"}'))["type"] == "pong"
+    assert (await talk.answer_to('{"type": "ping"}'))["type"] == "pong"
     await talk.close()
 
 
@@ -170,10 +145,10 @@ async def test_what_is_no_message_is_answered_with_an_error(path: str) -> None:
 async def test_bytes_and_odd_addresses_end_nothing_by_accident(path: str) -> None:
     world = await on_thread(World)
     address = path.format(user_id=world.ann.pk)
-    talk = Talk(address, await on_thread(world.token, "ann"))
+    talk = Conversation(await bearer(world), address)
     talk.socket.scope["query_string"] = b"plain=\xff\xfe&x=%00&%"
     await talk.open()
-    assert (await talk.ask('{"type": "ping"}'))["type"] == "pong"
+    assert (await talk.answer_to('{"type": "ping"}'))["type"] == "pong"
     await talk.socket.send_to(text_data="ping")
     assert await talk.socket.receive_from(timeout=5)
     await talk.socket.send_to(bytes_data=b"\x00\xff")
@@ -185,9 +160,9 @@ async def test_bytes_and_odd_addresses_end_nothing_by_accident(path: str) -> Non
 async def test_after_too_many_mistakes_the_connection_ends_with_4400(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("kernel.realtime.endpoint.MOST_MISTAKES", 20)
     world = await on_thread(World)
-    talk = await Talk("/api/v1/ws", await on_thread(world.token, "ann")).open()
+    talk = await Conversation(await bearer(world)).open()
     for _ in range(20):
-        await talk.ask("{")
+        await talk.answer_to("{")
     output = await talk.socket.receive_output(timeout=5)
     assert (output["type"], output["code"]) == ("websocket.close", 4400)
 
@@ -195,12 +170,12 @@ async def test_after_too_many_mistakes_the_connection_ends_with_4400(monkeypatch
 @pytest.mark.parametrize("seq", [-1, 1.5, 2**63, 2**70, "1", "text", None, True, [], {}])
 async def test_a_place_to_resume_from_that_cannot_be_is_refused_by_name(seq: Any) -> None:
     world = await on_thread(World)
-    talk = await Talk("/api/v1/ws", await on_thread(world.token, "ann")).open()
-    answer = await talk.ask(envelope("notifications.subscribe", {"streams": {"all": {"epoch": "x", "seq": seq}}}))
+    talk = await Conversation(await bearer(world)).open()
+    answer = await talk.answer_to(envelope("notifications.subscribe", {"streams": {"all": {"epoch": "x", "seq": seq}}}))
     assert (answer["type"], answer["id"], list(answer["payload"]["errors"])) == ("error", 7, ["streams[...].seq"])
-    answer = await talk.ask(envelope("notifications.subscribe", {"streams": {"all": {"epoch": seq, "seq": 1}}}))
+    answer = await talk.answer_to(envelope("notifications.subscribe", {"streams": {"all": {"epoch": seq, "seq": 1}}}))
     assert isinstance(seq, str) or list(answer["payload"]["errors"]) == ["streams[...].epoch"]
-    assert (await talk.ask(envelope("ping", {})))["type"] == "pong"
+    assert (await talk.answer_to(envelope("ping", {})))["type"] == "pong"
     await talk.close()
 
 
@@ -213,17 +188,17 @@ SYMBOLS = [
 @pytest.mark.parametrize("name", ["bars.subscribe", "quotes.subscribe"])
 async def test_a_symbol_of_any_characters_is_refused_by_name(name: str) -> None:
     await on_thread(World)
-    talk = await Talk("/api/v1/ws").open()
+    talk = await Conversation().open()
     for symbol in SYMBOLS:
         payload = {"symbols": [symbol]} if name.startswith("quotes") else {"symbol": symbol, "resolution": "1D"}
-        answer = await talk.ask(envelope(name, payload))
+        answer = await talk.answer_to(envelope(name, payload))
         assert answer["type"] == "error", symbol[:20]
         assert answer["payload"]["status"] in {400, 404, 422}, symbol[:20]
         # A message that is too long is not read at all, so neither is its id.
         if len(symbol) < 60_000:
             assert answer["id"] == 7, symbol[:20]
             assert str(answer["payload"]["errors"]).startswith("{'symbol"), symbol[:20]
-    assert (await talk.ask(envelope("ping", {})))["type"] == "pong"
+    assert (await talk.answer_to(envelope("ping", {})))["type"] == "pong"
     await talk.close()
 
 
@@ -235,16 +210,16 @@ def list_instruments(count: int) -> list[str]:
 
 async def test_a_connection_has_500_subscriptions_and_the_same_one_again_is_not_another() -> None:
     symbols = await on_thread(list_instruments, 501)
-    talk = await Talk("/api/v1/ws").open()
+    talk = await Conversation().open()
     for start in range(0, 500, 100):
-        answer = await talk.ask(envelope("quotes.subscribe", {"symbols": symbols[start : start + 100]}))
+        answer = await talk.answer_to(envelope("quotes.subscribe", {"symbols": symbols[start : start + 100]}))
         assert answer["type"] == "quotes.subscribe.response", answer
     for _ in range(10):
-        answer = await talk.ask(envelope("quotes.subscribe", {"symbols": symbols[:100]}))
+        answer = await talk.answer_to(envelope("quotes.subscribe", {"symbols": symbols[:100]}))
         assert answer["type"] == "quotes.subscribe.response", answer
-    assert (await talk.ask(envelope("quotes.subscribe", {"symbols": symbols[500:]})))["type"] == "error"
-    await talk.ask(envelope("quotes.unsubscribe", {"symbols": symbols[:1]}))
-    answer = await talk.ask(envelope("quotes.subscribe", {"symbols": symbols[500:]}))
+    assert (await talk.answer_to(envelope("quotes.subscribe", {"symbols": symbols[500:]})))["type"] == "error"
+    await talk.answer_to(envelope("quotes.unsubscribe", {"symbols": symbols[:1]}))
+    answer = await talk.answer_to(envelope("quotes.subscribe", {"symbols": symbols[500:]}))
     assert answer["type"] == "quotes.subscribe.response"
     await talk.close()
 

@@ -7,7 +7,7 @@ import pytest
 
 from tests.server import LiveServer
 
-pytestmark = pytest.mark.live
+pytestmark = [pytest.mark.live, pytest.mark.linux]
 
 LISTENING = "0A"
 # As the kernel writes 127.0.0.1, ::1 and ::ffff:127.0.0.1.
@@ -36,7 +36,6 @@ def listening(pid: int) -> list[str]:
     return found
 
 
-@pytest.mark.skipif(not Path("/proc/self/net/tcp").exists(), reason="the table of sockets is Linux's")
 def test_by_default_only_this_machine_reaches_the_server(live: LiveServer) -> None:
     assert live.process
     addresses = listening(live.process.pid)

@@ -27,6 +27,8 @@ OTHERS = {
     "DELETE /auth/sessions/{session_id}": NOT_THEIRS,
     "GET /backtests/{id}": NOT_THEIRS,
     "DELETE /backtests/{id}": NOT_THEIRS,
+    "GET /backtests/{id}/equity.csv": NOT_THEIRS,
+    "GET /backtests/{id}/result.json": NOT_THEIRS,
     "GET /backtests/{id}/trades.csv": NOT_THEIRS,
     "POST /broadcast/company/{company}": THEIR_COMPANY,
     "POST /broadcast/company/{company}/role/{role}": THEIR_COMPANY,
@@ -38,17 +40,27 @@ OTHERS = {
     "GET /companies/{slug}/members": THEIR_COMPANY,
     "POST /companies/{slug}/members": THEIR_COMPANY,
     "DELETE /companies/{slug}/members/{user_id}": THEIR_COMPANY,
+    "GET /datafeed/exports/{job_id}": NOT_ALLOWED,
     "GET /datafeed/resolve/{symbol}": OPEN,
     "GET /deployments/{id}": NOT_THEIRS,
     "PATCH /deployments/{id}": NOT_THEIRS,
     "DELETE /deployments/{id}": NOT_THEIRS,
+    "GET /deployments/{id}/record": NOT_THEIRS,
     "GET /formulas/{id}": NOT_THEIRS,
     "PUT /formulas/{id}": NOT_THEIRS,
     "PATCH /formulas/{id}": NOT_THEIRS,
     "DELETE /formulas/{id}": NOT_THEIRS,
     "POST /formulas/{id}/backtest": NOT_THEIRS,
+    "POST /formulas/{id}/duplicate": NOT_THEIRS,
+    "GET /formulas/{id}/parity": NOT_THEIRS,
+    "POST /formulas/{id}/parity": NOT_THEIRS,
+    "GET /formulas/{id}/performance": NOT_THEIRS,
+    "POST /formulas/{id}/publish": NOT_THEIRS,
+    "GET /formulas/{id}/record": NOT_THEIRS,
     "GET /formulas/{id}/signals": NOT_THEIRS,
+    "POST /formulas/{id}/sweep": NOT_THEIRS,
     "GET /formulas/{id}/versions": NOT_THEIRS,
+    "POST /formulas/{id}/walk-forward": NOT_THEIRS,
     "GET /instruments/{id}": OPEN,
     "PUT /instruments/{id}": NOT_ALLOWED,
     "PATCH /instruments/{id}": NOT_ALLOWED,
@@ -72,9 +84,15 @@ OTHERS = {
     "PUT /reviews/{id}": NOT_THEIRS,
     "DELETE /reviews/{id}": NOT_THEIRS,
     "GET /reviews/formula/{formula_id}": NOT_THEIRS,
+    "GET /reviews/formula/{formula_id}/stats": NOT_THEIRS,
     "GET /signals/{id}": NOT_THEIRS,
+    "GET /sweeps/{id}": NOT_THEIRS,
+    "DELETE /sweeps/{id}": NOT_THEIRS,
+    "GET /sweeps/{id}/points.csv": NOT_THEIRS,
+    "GET /sweeps/{id}/result.json": NOT_THEIRS,
     "PATCH /subscriptions/{formula_id}": NOT_THEIRS,
     "DELETE /subscriptions/{formula_id}": NOT_THEIRS,
+    "GET /subscriptions/{formula_id}/status": NOT_THEIRS,
     "POST /subscriptions/{formula_id}/toggle": NOT_THEIRS,
 }
 # Whoever runs the system sees what runs in it, and an administrator moderates; neither reads anybody's messages.
@@ -84,8 +102,11 @@ EXCEPTIONS = {"reviewer": ("/auth/kyc",), "company_admin": ("/companies", "/broa
 PRIVATE_EVEN_FROM_STAFF = {
     name
     for name in OTHERS
-    if name.split()[1].startswith(("/backtests", "/notifications", "/subscriptions", "/reviews/{id}", "/auth"))
+    if name.split()[1].startswith(
+        ("/backtests", "/sweeps", "/notifications", "/subscriptions", "/reviews/{id}", "/auth")
+    )
     and "kyc" not in name
+    and not name.endswith("/status")  # where staff stand with a formula is their own affair
 }
 
 
@@ -175,6 +196,7 @@ CHANGING = {
     "id", "prefix", "uuid", "created_at", "updated_at", "opened_at", "last_used_at", "expires_at", "authenticated_at",
     "last_login",
     "refresh_jti", "revoked_at", "password", "text", "epoch", "filled_at", "read_at", "responded_at", "published_at",
+    "head", "ended_at",
     "version_hash", "told_at", "run_after", "sealed", "due_at", "next_due_at", "verified_at",
 }  # fmt: skip
 
@@ -297,6 +319,7 @@ def test_who_does_not_run_the_system_changes_nothing_of_it(world: World, name: s
         ("PATCH", f"/instruments/{world.spare.pk}"),
         ("DELETE", f"/instruments/{world.spare.pk}"),
         ("GET", "/health/components"),
+        ("GET", "/metrics"),
     ):
         assert fault_of(client.generic(method, V1 + path, "{}", content_type="application/json"), 403) == "", path
     assert list(Instrument.objects.order_by("pk").values()) == before

@@ -78,6 +78,7 @@ ANSWERS = [
     ("GET", f"{V1}/redoc", "text/html"),
     ("GET", f"{V1}/openapi.json", "*/*"),
     ("GET", f"{V1}/ws/asyncapi.json", "*/*"),
+    ("GET", f"{V1}/ws/asyncapi", "text/html"),
     ("GET", "/admin/login/", "text/html"),
     ("GET", "/admin/", "text/html"),
     ("GET", "/static/admin/css/base.css", "*/*"),
@@ -92,7 +93,7 @@ def test_every_kind_of_answer_has_the_headers_that_protect_it(method: str, path:
     assert {"default-src 'self'", "object-src 'none'", "base-uri 'none'", "frame-ancestors 'none'"} <= policy
     assert response["X-Content-Type-Options"] == "nosniff"
     assert response["Referrer-Policy"] in {"same-origin", "no-referrer", "strict-origin-when-cross-origin"}
-    if path not in {f"{V1}/docs", f"{V1}/redoc"} and not path.startswith("/admin"):
+    if path not in {f"{V1}/docs", f"{V1}/redoc", f"{V1}/ws/asyncapi"} and not path.startswith("/admin"):
         assert response["Cross-Origin-Opener-Policy"] == "same-origin"
         assert not any("unsafe" in part for part in policy)
     for leak in ("Server", "X-Powered-By"):

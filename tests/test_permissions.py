@@ -23,7 +23,7 @@ ROLES = [role.value for role in Role]
 ANONYMOUS = "anonymous"
 PASSWORD = "correct horse battery"
 # Ids that nobody has: whoever may come in learns that there is nothing, whoever may not is refused first.
-NOTHING = {"id": "999999999", "session_id": str(uuid.UUID(int=1)), "symbol": "NOTHING"}
+NOTHING = {"id": "999999999", **dict.fromkeys(("session_id", "job_id"), str(uuid.UUID(int=1))), "symbol": "NOTHING"}
 
 pytestmark = pytest.mark.django_db
 

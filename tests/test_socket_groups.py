@@ -4,9 +4,7 @@ from collections.abc import AsyncIterator
 from decimal import Decimal
 from typing import Any
 
-import msgspec
 import pytest
-from channels.testing import WebsocketCommunicator
 
 from accounts import services as accounts
 from formulas.events import SignalRaised
@@ -17,7 +15,7 @@ from kernel.realtime.hub import close_hub
 from kernel.realtime.operations import operations
 from notifications import services as notifications
 from portfolio.services import add_position
-from signalbox.asgi import application
+from tests.conversation import Conversation
 from tests.world import World
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -84,42 +82,6 @@ def _patient(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("kernel.realtime.endpoint.BURST", 1e9)
 
 
-class Caller:
-    """One connection, and everything that has arrived on it."""
-
-    def __init__(self, credential: str, path: str = "/api/v1/ws") -> None:
-        headers = [(b"authorization", credential.encode())] if credential else []
-        self.socket = WebsocketCommunicator(application, path, headers=headers)
-        self.pushed: list[dict[str, Any]] = []
-
-    async def open(self) -> "Caller":
-        assert (await self.socket.connect(timeout=5))[0]
-        return self
-
-    async def ask(self, kind: str, payload: dict[str, Any] | None = None) -> dict[str, Any]:
-        """The answer or error to a message; what is pushed meanwhile is kept."""
-        text = msgspec.json.encode({"type": kind, "id": 7, "payload": payload or {}}).decode()
-        await self.socket.send_input({"type": "websocket.receive", "text": text})
-        return await self.until(lambda message: message.get("id") == 7)
-
-    async def until(self, holds: Any) -> dict[str, Any]:
-        while True:
-            output = await self.socket.receive_output(timeout=10)
-            assert output["type"] == "websocket.send", output
-            message: dict[str, Any] = msgspec.json.decode(output["text"])
-            if holds(message):
-                return message
-            self.pushed.append(message)
-
-    async def close_code(self) -> int:
-        while (output := await self.socket.receive_output(timeout=5))["type"] != "websocket.close":
-            self.pushed.append(output)
-        return int(output["code"])
-
-    def heard(self, kind: str) -> list[dict[str, Any]]:
-        return [message for message in self.pushed if message["type"] == kind]
-
-
 def payloads(world: World) -> dict[str, dict[str, Any]]:
     """Each operation's payload, aimed at what is Ann's wherever it can name a thing."""
     bars, quotes = {"symbol": "ACME", "resolution": "1D"}, {"symbols": ["ACME"]}
@@ -144,8 +106,8 @@ def credential_of(world: World, name: str) -> str:
     return f"Bearer {world.token(name)}"
 
 
-async def caller(world: World, name: str, path: str = "/api/v1/ws") -> Caller:
-    return await Caller(await on_thread(credential_of, world, name), path).open()
+async def caller(world: World, name: str, path: str = "/api/v1/ws") -> Conversation:
+    return await Conversation(await on_thread(credential_of, world, name), path).open()
 
 
 def world_with_streams() -> World:
@@ -261,7 +223,7 @@ async def test_of_what_happens_everybody_hears_their_own_and_nothing_else() -> N
     await stranger.socket.disconnect()
 
 
-def titles(connection: Caller) -> set[str]:
+def titles(connection: Conversation) -> set[str]:
     return {message["payload"]["title"] for message in connection.heard("notification")}
 
 

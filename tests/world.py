@@ -5,6 +5,8 @@ from decimal import Decimal
 from typing import Any
 
 from django.apps import apps
+from django.core.files.base import ContentFile
+from django.core.files.storage import default_storage
 from rest_framework.test import APIClient
 
 from accounts import services as accounts
@@ -12,7 +14,17 @@ from accounts.factors import codes
 from accounts.models import Company, KycDocument, KycSubmission, User
 from datafeed.models import Bar, Instrument, Series
 from formulas import services as formulas
-from formulas.models import Backtest, Deployment, Formula, Review, Signal, Subscription
+from formulas.models import (
+    Backtest,
+    Deployment,
+    Formula,
+    Publication,
+    PublishedSymbol,
+    Review,
+    Signal,
+    Subscription,
+    Sweep,
+)
 from kernel.models import Job
 from notifications import services as notifications
 from notifications.models import Channel, Notification
@@ -21,7 +33,7 @@ from tests.surface import V1, Operation
 
 PASSWORD = "correct horse battery"
 CODE = "if crossover(close, sma(close, 3)): buy()"
-SECRET = "if rsi(close, 14) < 29.137: buy()"
+SECRET = "n = param(14, min=2, max=50)\nif rsi(close, n) < 29.137: buy()"
 OUR_APPS = {"kernel", "accounts", "datafeed", "formulas", "portfolio", "notifications"}
 DAY, FIRST_DAY = 86_400, 978_307_200
 
@@ -78,6 +90,8 @@ class World:
         )
         self.signal = self._signal()
         self.backtest = self._backtest()
+        self.sweep = self._sweep()
+        self.publication = self._publication()
         self.subscription = Subscription.objects.create(user=self.ann, formula=self.public)
         self.own_subscription = Subscription.objects.create(user=self.ann, formula=self.private)
         self.review = Review.objects.create(user=self.ann, formula=self.public, rating=4, comment="good")
@@ -89,6 +103,7 @@ class World:
             company=self.company, email="annsown@example.com", invited_by=self.people["company_admin"]
         )
         self.job = Job.objects.create(owner=self.ann, kind="test", message="annsown")
+        self.exported = self._exported()
         self.token("ann")
         self.session = self.ann.sessions.get()
         self.key, _ = accounts.create_api_key(user=self.ann, name="annsown", scopes=["read"])
@@ -119,12 +134,32 @@ class World:
             metrics={"annsown": 1.0}, outcome={"curve": [[FIRST_DAY, 1.0, 0.0, 1.0]], "trades": [trade]},
         )  # fmt: skip
 
+    def _sweep(self) -> Sweep:
+        return Sweep.objects.create(
+            owner=self.ann, formula=self.private, version=self.private.version, instrument=self.instrument,
+            resolution="1D", initial_capital=10_000, fee_bps=5, slippage_bps=2, kind="sweep", points=[{"annsown": 1.0}],
+            result={"best": 0, "sharpes": [None], "metrics": [{"annsown": 1.0}], "bars": 5},
+        )  # fmt: skip
+
+    def _publication(self) -> Publication:
+        published = Publication.objects.create(
+            formula=self.private, version=self.private.version, version_hash="a" * 64, canonical_hash="b" * 64,
+            resolution="1D", fee_bps=5, slippage_bps=2, published_at=FIRST_DAY, is_verified=False, head="c" * 64,
+        )  # fmt: skip
+        PublishedSymbol.objects.create(publication=published, instrument=self.instrument, deployment=self.deployment)
+        return published
+
     def _channel(self) -> Channel:
         channel, _ = notifications.create_channel(
             user=self.ann, kind="webhook", name="annsown", config={"url": "https://8.8.8.8/annsown"}
         )
         mark_verified(channel=channel)
         return channel
+
+    def _exported(self) -> Job:
+        name = default_storage.save("exports/annsown", ContentFile(b"time,open,high,low,close,volume"))
+        told = {"stored_as": name, "symbol": "ACME", "resolution": "1D", "format": "csv"}
+        return Job.objects.create(owner=self.ann, kind="datafeed.export", status="succeeded", result=told)
 
     def _document(self) -> KycDocument:
         submission = KycSubmission.objects.create(user=self.ann, version=1, status="pending")
@@ -151,11 +186,13 @@ class World:
         by_kind = {
             "backtests": self.backtest, "deployments": self.deployment, "formulas": self.private,
             "instruments": self.spare, "jobs": self.job,
-            "notifications": self.notification, "reviews": self.review, "signals": self.signal,
+            "notifications": self.notification, "reviews": self.review, "signals": self.signal, "sweeps": self.sweep,
         }  # fmt: skip
         found = {
             "id": getattr(by_kind.get(path.split("/")[1]), "pk", None),
-            "formula_id": (self.private if path.startswith("/reviews/formula/") else self.public).pk,
+            "formula_id": (
+                self.private if path.startswith("/reviews/formula/") or path.endswith("/status") else self.public
+            ).pk,
             "symbol": self.instrument.symbol,
             "slug": self.company.slug,
             "company": self.company.slug,
@@ -166,6 +203,7 @@ class World:
             "factor_id": self.factor.pk,
             "document_id": self.document.pk,
             "invitation_id": self.invitation.pk,
+            "job_id": self.exported.pk,
         }
         if path.startswith("/notifications/channels"):
             found["id"] = self.channel.pk
@@ -195,6 +233,11 @@ class World:
             "id": "notif_1", "type": "notification",
             "payload": {"id": "notif_1", "title": "t", "message": "m", "type": "info", "data": {"topic": "x"}},
         }  # fmt: skip
+        sweep = {
+            "symbol": "ACME", "resolution": "1D", "initial_capital": 5000, "fee_bps": 1, "slippage_bps": 1,
+            "parameters": {"n": [2, 3, 4]}, "count": 2, "seed": 1,
+            "from": "2001-01-01T00:00:00Z", "to": "2001-01-05T00:00:00Z",
+        }  # fmt: skip
         return {
             "POST /auth/api-keys": {"name": "bot", "scopes": ["read"], "expires_at": "2099-01-01T00:00:00Z"},
             "POST /auth/email/confirm": {"token": "x"},
@@ -217,6 +260,9 @@ class World:
             "POST /notifications/send": {"title": "t", "message": "m", "priority": "low", "topic": "x"},
             "POST /companies/{slug}/invitations": {"email": "n@example.com", "role": "user"},
             "POST /companies/{slug}/members": {"user_id": self.people["cat"].pk, "role": "user"},
+            "POST /datafeed/export": {
+                "symbol": "ACME", "resolution": "1D", "since": 0, "until": 2000000000, "format": "csv",
+            },
             "POST /datafeed/quotes": {"symbols": ["ACME"]},
             "POST /deployments": {
                 "formula_id": self.private.pk, "symbol": "SPARE", "resolution": "1D", "parameters": {},
@@ -229,6 +275,14 @@ class World:
                 "symbol": "ACME", "symbols": ["SPARE"], "resolution": "1D", "initial_capital": 5000, "fee_bps": 1,
                 "slippage_bps": 1, "parameters": {}, "from": "2001-01-01T00:00:00Z", "to": "2001-01-05T00:00:00Z",
             },
+            "POST /formulas/preview": {
+                "formula_code": CODE, "symbol": "ACME", "resolution": "1D", "bars": 5, "parameters": {},
+            },
+            "POST /formulas/{id}/publish": {
+                "symbols": ["ACME"], "resolution": "1D", "costs": {"fee_bps": 6, "slippage_bps": 3},
+            },
+            "POST /formulas/{id}/sweep": sweep,
+            "POST /formulas/{id}/walk-forward": {**sweep, "folds": 2},
             "POST /formulas/validate": {"formula_code": CODE},
             "POST /instruments": instrument,
             "PUT /instruments/{id}": instrument,
@@ -249,8 +303,8 @@ class World:
             "POST /portfolio/positions": {
                 "symbol": "ACME", "quantity": 2, "average_price": 10.5, "formula_id": self.private.pk,
             },
-            "POST /reviews": {"formula_id": self.reviewable().pk, "rating": 5, "comment": "c"},
-            "PUT /reviews/{id}": {"rating": 5, "comment": "c"},
+            "POST /reviews": {"formula_id": self.reviewable().pk, "rating": 5, "comment": "c", "is_anonymous": True},
+            "PUT /reviews/{id}": {"rating": 5, "comment": "c", "is_anonymous": False},
             "POST /subscriptions": {"formula_id": self.unknown().pk},
             "PATCH /subscriptions/{formula_id}": {"notify": False},
         }  # fmt: skip
@@ -274,14 +328,14 @@ class World:
 
     def who(self, operation: Operation) -> str:
         """Somebody whom the operation is for."""
-        if operation.path in {"/datafeed/import", "/datafeed/export"}:
+        if operation.path.startswith(("/datafeed/import", "/datafeed/export")):
             return "operator"
         if operation.path in {"/notifications/send", "/broadcast/role/{role}"}:
             return "admin"
         if operation.path.startswith(("/companies", "/broadcast")):
             return "admin" if operation.name == "POST /companies/{slug}/members" else "company_admin"
         runs_the_system = operation.path.startswith("/instruments") and operation.method != "GET"
-        return "operator" if runs_the_system or operation.path == "/health/components" else "ann"
+        return "operator" if runs_the_system or operation.path in {"/health/components", "/metrics"} else "ann"
 
 
 def _instrument(symbol: str) -> Instrument:

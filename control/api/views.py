@@ -3,7 +3,8 @@
 from typing import Any
 
 from django.conf import settings
-from django.http import HttpRequest
+from django.http import HttpRequest, HttpResponse
+from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import extend_schema
 from rest_framework import serializers
 from rest_framework.permissions import AllowAny
@@ -11,8 +12,8 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
-from control import selectors
-from control.versions import ACTIVE, VERSIONS, version_body
+from control import metrics, selectors
+from control.versions import ACTIVE, VERSIONS, Version, version_body, version_called
 from kernel import clock
 from kernel.permissions import IsOperator
 
@@ -81,14 +82,14 @@ class HealthView(PublicView):
     @extend_schema(operation_id="health", responses=HealthSerializer)
     def get(self, request: Request) -> Response:
         """Bare health: status and version, no detail."""
-        state = selectors.health()["status"]
+        state, answering = selectors.health()["status"], _answering(request)
         body = {
             "status": state,
             "message": "Signalbox is running",
             "timestamp": clock.isoformat(clock.now()),
             "version": settings.VERSION,
-            "api_version": ACTIVE.version,
-            "version_info": version_body(ACTIVE),
+            "api_version": answering.version,
+            "version_info": version_body(answering),
         }
         return Response(body, status=503 if state == "down" else 200)
 
@@ -117,6 +118,37 @@ class ComponentsView(APIView):
         return Response(selectors.health())
 
 
+class SampleSerializer(serializers.Serializer[Any]):
+    """One value of a metric."""
+
+    labels = serializers.DictField(child=serializers.CharField())
+    value = serializers.FloatField()
+
+
+class MetricSerializer(serializers.Serializer[Any]):
+    """A counter or gauge with its values."""
+
+    name = serializers.CharField()
+    kind = serializers.CharField(help_text="counter or gauge")
+    help = serializers.CharField()
+    samples = SampleSerializer(many=True)
+
+
+class MetricsView(APIView):
+    permission_classes = [IsOperator]
+
+    @extend_schema(
+        operation_id="metrics",
+        responses={(200, "text/plain"): OpenApiTypes.STR, (200, "application/json"): MetricSerializer(many=True)},
+    )
+    def get(self, request: Request) -> HttpResponse:
+        """Numbers about the running system, for operators: Prometheus' text, or JSON where that is asked for."""
+        found = metrics.metrics()
+        if "application/json" in request.headers.get("Accept", ""):
+            return Response(metrics.as_json(found))
+        return HttpResponse(metrics.as_text(found), content_type=metrics.PROMETHEUS)
+
+
 class VersionsView(PublicView):
     @extend_schema(operation_id="versions", responses=VersionsSerializer)
     def get(self, request: Request) -> Response:
@@ -135,7 +167,13 @@ class VersionView(PublicView):
     @extend_schema(operation_id="version", responses=ApiVersionSerializer)
     def get(self, request: Request) -> Response:
         """The version that answers."""
-        return Response(version_body(ACTIVE))
+        return Response(version_body(_answering(request)))
+
+
+def _answering(request: Request) -> Version:
+    """The version under whose prefix `request` came."""
+    match = request.resolver_match
+    return version_called(match.namespace if match else "")
 
 
 def _absolute(request: HttpRequest | Request, name: str) -> str:

@@ -1,20 +1,19 @@
 """The datafeed for charting clients: configuration, search, symbols, bars, quotes, health."""
 
-from typing import Any
-
+from django.db.models import QuerySet
+from django.http import HttpResponse
 from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import OpenApiParameter, extend_schema
 from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
-from datafeed.api import serializers, shapes
-from datafeed.api.parameters import bars_query, spelled
+from datafeed.api import pages, serializers, shapes
+from datafeed.api.parameters import spelled
 from datafeed.api.permissions import MayReadMarketData
-from datafeed.bars import FormingBar
 from datafeed.errors import SymbolNotFound, UnknownSymbol
-from datafeed.selectors import check_served, earlier_time, find_instrument, search_instruments
-from datafeed.selectors.charts import chart_bars
+from datafeed.models import Instrument
+from datafeed.selectors import find_instrument, search_instruments
 from datafeed.selectors.health import feed_health
 from datafeed.selectors.quotes import quotes_of
 from kernel.api.pagination import whole_number
@@ -23,7 +22,6 @@ from kernel.errors import Invalid
 
 MOST_RESULTS, USUAL_RESULTS = 1_000, 50
 LONGEST_SEARCH = 200
-MILLISECONDS = 1_000
 
 
 def query_parameter(name: str, description: str, *, whole: bool = False, required: bool = False) -> OpenApiParameter:
@@ -35,6 +33,17 @@ class MarketDataView(APIView):
     permission_classes = [MayReadMarketData]
     throttle_group = MARKET_DATA
     required_scope = "read"
+
+
+def searched(
+    request: Request, text: str, *, text_in: str, kind_in: str, most_in: str, usual: int
+) -> QuerySet[Instrument]:
+    """The instruments that a search finds, as its parameters are called at that door; refusals name them."""
+    if len(text) > LONGEST_SEARCH:
+        raise Invalid.field(text_in, f"At most {LONGEST_SEARCH} characters are looked for.")
+    most = whole_number(request, most_in, default=usual, least=1, most=MOST_RESULTS)
+    exchange, kind = (request.query_params.get(name, "") for name in ("exchange", kind_in))
+    return search_instruments(text.strip(), exchange=exchange, kind=kind)[:most]
 
 
 class ConfigView(MarketDataView):
@@ -57,15 +66,13 @@ class SearchView(MarketDataView):
     )
     def get(self, request: Request) -> Response:
         """The instruments whose symbol or name holds the text."""
-        text = spelled(request, "user_input", "query")
+        text = spelled(request.query_params, "user_input", "query")
         if text is None:
             raise Invalid.field("user_input", "This parameter is required; it may be empty.")
-        if len(text) > LONGEST_SEARCH:
-            raise Invalid.field("user_input", f"At most {LONGEST_SEARCH} characters are looked for.")
-        most = whole_number(request, "max_results", default=USUAL_RESULTS, least=1, most=MOST_RESULTS)
-        exchange, kind = (request.query_params.get(name, "") for name in ("exchange", "symbol_type"))
-        found = search_instruments(text.strip(), exchange=exchange, kind=kind)
-        return Response([shapes.search_result(instrument) for instrument in found[:most]])
+        found = searched(
+            request, text, text_in="user_input", kind_in="symbol_type", most_in="max_results", usual=USUAL_RESULTS
+        )
+        return Response([shapes.search_result(instrument) for instrument in found])
 
 
 class ResolveView(MarketDataView):
@@ -93,23 +100,9 @@ class BarsView(MarketDataView):
         ],
         responses=serializers.BarsSerializer,
     )
-    def get(self, request: Request) -> Response:
+    def get(self, request: Request) -> HttpResponse:
         """Bars in ascending order, the one that is still forming included; at most 5,000, the oldest left out."""
-        query = bars_query(request)
-        instrument = find_instrument(query.symbol)
-        resolution = check_served(instrument, query.resolution)
-        bars = chart_bars(instrument, resolution, since=query.since, until=query.until, count=query.count)
-        answer: dict[str, Any] = {"bars": [_shape(bar) for bar in bars], "no_data": not bars}
-        if not bars and query.count is None:
-            earlier = earlier_time(instrument, resolution, min(query.since, query.until))
-            if earlier is not None:
-                answer["next_time"] = earlier * MILLISECONDS
-        return Response(answer)
-
-
-def _shape(bar: FormingBar) -> dict[str, Any]:
-    time, *values = bar
-    return {"time": time * MILLISECONDS, **dict(zip(("open", "high", "low", "close", "volume"), values, strict=True))}
+        return HttpResponse(pages.bars(request.query_params), content_type="application/json")
 
 
 class QuotesView(MarketDataView):

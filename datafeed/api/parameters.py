@@ -1,11 +1,13 @@
 """Reading the query parameters of the datafeed, each of which has more than one spelling."""
 
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass
 
-from rest_framework.request import Request
-
 from kernel.errors import Invalid
+
+Query = Mapping[str, str]
+"""The parameters of a request, the last of each name."""
 
 MILLISECONDS_FROM = 10**11
 """A time above this is in milliseconds, since it would lie in the year 5138 as seconds."""
@@ -24,28 +26,28 @@ class BarsQuery:
     count: int | None
 
 
-def bars_query(request: Request) -> BarsQuery:
+def bars_query(query: Query) -> BarsQuery:
     """The parameters of a request for bars; raises `Invalid` naming every one that is missing or wrong."""
-    return _bars_query(request, ("from_time", "from"), ("to_time", "to"), ("count_back", "countback"))
+    return _bars_query(query, ("from_time", "from"), ("to_time", "to"), ("count_back", "countback"))
 
 
-def history_query(request: Request) -> BarsQuery:
+def history_query(query: Query) -> BarsQuery:
     """The same in the classic spelling alone, where a count makes up for a missing `from`."""
-    return _bars_query(request, ("from",), ("to",), ("countback",), is_counted_enough=True)
+    return _bars_query(query, ("from",), ("to",), ("countback",), is_counted_enough=True)
 
 
-def window(request: Request) -> tuple[str, str, int | None, int | None]:
+def window(query: Query) -> tuple[str, str, int | None, int | None]:
     """Symbol, resolution, `from` and `to` (epoch seconds), of which the times may be missing; raises `Invalid`."""
     faults: dict[str, list[str]] = {}
-    symbol, resolution = (_text(request, name, faults) for name in ("symbol", "resolution"))
-    since, until = (_whole(request, (name,), faults) for name in ("from", "to"))
+    symbol, resolution = (_text(query, name, faults) for name in ("symbol", "resolution"))
+    since, until = (_whole(query, (name,), faults) for name in ("from", "to"))
     if faults:
         raise Invalid(errors=faults)
     return symbol, resolution, since, until
 
 
 def _bars_query(
-    request: Request,
+    query: Query,
     since_names: tuple[str, ...],
     until_names: tuple[str, ...],
     count_names: tuple[str, ...],
@@ -53,45 +55,43 @@ def _bars_query(
     is_counted_enough: bool = False,
 ) -> BarsQuery:
     faults: dict[str, list[str]] = {}
-    symbol, resolution = (_text(request, name, faults) for name in ("symbol", "resolution"))
-    count = _whole(request, count_names, faults)
-    since = _whole(request, since_names, faults, required=not (is_counted_enough and count))
-    until = _whole(request, until_names, faults, required=True)
+    symbol, resolution = (_text(query, name, faults) for name in ("symbol", "resolution"))
+    count = _whole(query, count_names, faults)
+    since = _whole(query, since_names, faults, required=not (is_counted_enough and count))
+    until = _whole(query, until_names, faults, required=True)
     if count is not None and count < 1:
-        faults[_spelling(request, count_names)] = ["Must be at least 1."]
+        faults[_spelling(query, count_names)] = ["Must be at least 1."]
     if faults or until is None:
         raise Invalid(errors=faults)
     return BarsQuery(symbol, resolution, _in_seconds(since or 0), _in_seconds(until), count)
 
 
-def spelled(request: Request, *names: str) -> str | None:
+def spelled(query: Query, *names: str) -> str | None:
     """The first of `names` that the query has."""
-    return next((request.query_params[name] for name in names if name in request.query_params), None)
+    return next((query[name] for name in names if name in query), None)
 
 
-def _text(request: Request, name: str, faults: dict[str, list[str]]) -> str:
-    text = request.query_params.get(name, "")
+def _text(query: Query, name: str, faults: dict[str, list[str]]) -> str:
+    text = query.get(name, "")
     if not text:
         faults[name] = ["This parameter is required."]
     return text
 
 
-def _whole(
-    request: Request, names: tuple[str, ...], faults: dict[str, list[str]], *, required: bool = False
-) -> int | None:
-    text = spelled(request, *names) or ""
+def _whole(query: Query, names: tuple[str, ...], faults: dict[str, list[str]], *, required: bool = False) -> int | None:
+    text = spelled(query, *names) or ""
     if not text:
         if required:
             faults[names[0]] = ["This parameter is required."]
         return None
     if not _WHOLE.fullmatch(text):
-        faults[_spelling(request, names)] = ["A whole number is required."]
+        faults[_spelling(query, names)] = ["A whole number is required."]
         return None
     return int(text)
 
 
-def _spelling(request: Request, names: tuple[str, ...]) -> str:
-    return next((name for name in names if name in request.query_params), names[0])
+def _spelling(query: Query, names: tuple[str, ...]) -> str:
+    return next((name for name in names if name in query), names[0])
 
 
 def _in_seconds(time: int) -> int:

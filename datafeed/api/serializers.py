@@ -150,6 +150,8 @@ class FeedProviderSerializer(serializers.Serializer[Any]):
     series = serializers.IntegerField()
     status = serializers.ChoiceField(choices=["ok", "error"])
     detail = serializers.CharField()
+    restarts = serializers.IntegerField(help_text="how often it was started again because it had fallen silent")
+    put_aside = serializers.IntegerField(help_text="how many things it sent made no sense and were left out")
 
 
 class GapSerializer(serializers.Serializer[Any]):

@@ -1,6 +1,7 @@
 """Whole tables of bars over REST, in and out; for operators."""
 
-from typing import Any
+from typing import Any, cast
+from uuid import UUID
 
 from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import extend_schema
@@ -12,7 +13,8 @@ from rest_framework.views import APIView
 from datafeed import services
 from datafeed.api.datafeed import query_parameter
 from datafeed.api.parameters import window
-from datafeed.downloads import table_response
+from datafeed.downloads import exported_response, file_response
+from datafeed.files import FORMATS
 from datafeed.resolutions import LADDER, canonical
 from datafeed.schedules import ALWAYS
 from datafeed.selectors import check_served, find_instrument
@@ -21,7 +23,8 @@ from kernel.api.jobs import JobSerializer
 from kernel.api.streams import PiecewiseResponse
 from kernel.api.uploads import MultipartParser, Upload
 from kernel.errors import Invalid
-from kernel.permissions import IsOperator
+from kernel.models import Job
+from kernel.permissions import IsOperator, Person
 
 MIB = 2**20
 LARGEST_FILE = 256 * MIB
@@ -33,7 +36,7 @@ class ImportFormSerializer(serializers.Serializer[Any]):
     timezone = serializers.CharField(
         max_length=60, default="Etc/UTC", help_text="of times in the file that have no offset of their own"
     )
-    file = serializers.FileField(help_text="CSV, plain or gzip; the first line names the columns")
+    file = serializers.FileField(help_text="CSV, plain or gzip, or Parquet; the columns have names")
 
     def validate_resolution(self, text: str) -> str:
         try:
@@ -58,6 +61,16 @@ class ImportFieldsSerializer(ImportFormSerializer):
     file = None  # type: ignore[assignment]  # takes the field away
 
 
+class ExportSerializer(serializers.Serializer[Any]):
+    """Which bars, `since` inclusive and `until` exclusive (epoch seconds UTC), and in what."""
+
+    symbol = serializers.CharField(max_length=40)
+    resolution = serializers.CharField(max_length=8)
+    since = serializers.IntegerField(min_value=0, max_value=2**40, default=None, allow_null=True)
+    until = serializers.IntegerField(min_value=0, max_value=2**40, default=None, allow_null=True)
+    format = serializers.ChoiceField(choices=list(FORMATS), default="csv")
+
+
 class ImportView(APIView):
     permission_classes = [IsOperator]
     parser_classes = [MultipartParser]
@@ -80,9 +93,13 @@ class ImportView(APIView):
         if not isinstance(upload, Upload):
             raise Invalid.field("file", "A file is required.")
         find_instrument(fields.validated_data["symbol"])
-        job = services.enqueue_import(owner=request.user, file=upload.file, **fields.validated_data)
-        body = JobSerializer(job, context={"request": request}).data
-        return Response(body, status=status.HTTP_202_ACCEPTED, headers={"Location": body["url"]})
+        return _accepted(
+            request, services.enqueue_import(owner=request.user, file=upload.file, **fields.validated_data)
+        )
+
+
+_FILE = {(200, "text/csv"): OpenApiTypes.STR, (200, FORMATS["parquet"]): OpenApiTypes.BINARY}
+_FORMAT = query_parameter("format", f"one of {', '.join(FORMATS)}; CSV where unsaid")
 
 
 class ExportView(APIView):
@@ -95,11 +112,47 @@ class ExportView(APIView):
             query_parameter("resolution", "one of the symbol's resolutions", required=True),
             query_parameter("from", "inclusive; epoch seconds; empty for all", whole=True),
             query_parameter("to", "exclusive; epoch seconds; empty for all", whole=True),
+            _FORMAT,
         ],
-        responses={(200, "text/csv"): OpenApiTypes.STR},
+        responses={
+            (200, FORMATS["csv"].partition(";")[0]): OpenApiTypes.STR,
+            (200, FORMATS["parquet"]): OpenApiTypes.BINARY,
+        },
     )
     def get(self, request: Request) -> PiecewiseResponse:
-        """Closed bars as CSV, a line for each: `time` in ISO 8601, `open, high, low, close, volume`."""
-        symbol, resolution, since, until = window(request)
+        """Closed bars as a file at once: `time` (UTC), `open, high, low, close, volume`."""
+        symbol, resolution, since, until = window(request.query_params)
+        ending = request.query_params.get("format") or "csv"
+        if ending not in FORMATS:
+            raise Invalid.field("format", f"Choose one of {', '.join(FORMATS)}.")
         instrument = find_instrument(symbol)
-        return table_response(instrument, check_served(instrument, resolution), since=since, until=until)
+        name = check_served(instrument, resolution)
+        return file_response(instrument, name, since=since, until=until, format=ending)
+
+    @extend_schema(operation_id="datafeed_export_job", request=ExportSerializer, responses={202: JobSerializer})
+    def post(self, request: Request) -> Response:
+        """Have closed bars written to a file, which takes a job; once it has ended the file is at
+        `datafeed/exports/{id}` of that job, for a day."""
+        asked = ExportSerializer(data=request.data)
+        asked.is_valid(raise_exception=True)
+        fields = asked.validated_data
+        instrument = find_instrument(fields["symbol"])
+        fields |= {"symbol": instrument.symbol, "resolution": check_served(instrument, fields["resolution"])}
+        return _accepted(request, services.enqueue_export(owner=request.user, **fields))
+
+
+class ExportedView(APIView):
+    permission_classes = [IsOperator]
+
+    @extend_schema(
+        operation_id="datafeed_exported",
+        responses=_FILE,
+    )
+    def get(self, request: Request, job_id: UUID) -> PiecewiseResponse:
+        """The file that a job has written; 404 until it has, and once it is gone."""
+        return exported_response(cast(Person, request.user), job_id)
+
+
+def _accepted(request: Request, job: Job) -> Response:
+    body = JobSerializer(job, context={"request": request}).data
+    return Response(body, status=status.HTTP_202_ACCEPTED, headers={"Location": body["url"]})

@@ -3,24 +3,22 @@
 Errors have the body `{"s": "error", "errmsg": …}`: see `datafeed.middleware`.
 """
 
-from typing import Any
-
+from django.http import HttpResponse
 from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import extend_schema
 from rest_framework.exceptions import NotFound
 from rest_framework.request import Request
 from rest_framework.response import Response
 
+from datafeed.api import pages
 from datafeed.api import udf_shapes as shapes
-from datafeed.api.datafeed import LONGEST_SEARCH, MOST_RESULTS, MarketDataView, query_parameter
+from datafeed.api.datafeed import MOST_RESULTS, MarketDataView, query_parameter, searched
 from datafeed.api.parameters import BarsQuery, history_query
-from datafeed.errors import SymbolNotFound, UnknownSymbol
 from datafeed.models import Instrument
-from datafeed.selectors import check_served, earlier_time, find_listed, search_instruments
-from datafeed.selectors.charts import chart_bars, placed_gaps, placed_marks
+from datafeed.selectors import check_served, search_instruments
+from datafeed.selectors.charts import placed_gaps, placed_marks
 from datafeed.selectors.quotes import quotes_of
 from kernel import clock
-from kernel.api.pagination import whole_number
 from kernel.errors import Invalid
 
 USUAL_RESULTS = 30
@@ -28,6 +26,10 @@ MOST_QUOTES = 100
 MOST_TEXT = 8_000
 
 _SYMBOL = query_parameter("symbol", "a symbol, or EXCHANGE:SYMBOL, in any case", required=True)
+_AS_THEY_ARE = [
+    query_parameter("currencyCode", "the symbol's own currency; another is refused, as prices are not converted"),
+    query_parameter("unitId", "refused, as units are not converted"),
+]
 _WINDOW = [
     _SYMBOL,
     query_parameter("resolution", "one of the symbol's resolutions; `D` is `1D`", required=True),
@@ -48,10 +50,14 @@ class ClassicConfigView(ClassicView):
 
 
 class ClassicSymbolsView(ClassicView):
-    @extend_schema(operation_id="udf_symbols", parameters=[_SYMBOL], responses=shapes.ClassicSymbolSerializer)
+    @extend_schema(
+        operation_id="udf_symbols", parameters=[_SYMBOL, *_AS_THEY_ARE], responses=shapes.ClassicSymbolSerializer
+    )
     def get(self, request: Request) -> Response:
         """What a chart must know of one symbol."""
-        return Response(shapes.symbol(_instrument(_required(request, "symbol"))))
+        instrument = pages.listed(_required(request, "symbol"))
+        pages.refuse_conversion(request.query_params, instrument)
+        return Response(shapes.symbol(instrument))
 
 
 class ClassicSymbolInfoView(ClassicView):
@@ -81,12 +87,9 @@ class ClassicSearchView(ClassicView):
     )
     def get(self, request: Request) -> Response:
         """The instruments whose symbol or name holds the text."""
-        text, kind, exchange = (request.query_params.get(name, "") for name in ("query", "type", "exchange"))
-        if len(text) > LONGEST_SEARCH:
-            raise Invalid.field("query", f"At most {LONGEST_SEARCH} characters are looked for.")
-        most = whole_number(request, "limit", default=USUAL_RESULTS, least=1, most=MOST_RESULTS)
-        found = search_instruments(text.strip(), exchange=exchange, kind=kind)
-        return Response([shapes.search_result(instrument) for instrument in found[:most]])
+        text = request.query_params.get("query", "")
+        found = searched(request, text, text_in="query", kind_in="type", most_in="limit", usual=USUAL_RESULTS)
+        return Response([shapes.search_result(instrument) for instrument in found])
 
 
 class ClassicHistoryView(ClassicView):
@@ -95,22 +98,20 @@ class ClassicHistoryView(ClassicView):
         parameters=[
             *_WINDOW,
             query_parameter("countback", "so many bars before `to`, whatever `from` says", whole=True),
+            *_AS_THEY_ARE,
         ],
         responses=shapes.HistorySerializer,
     )
-    def get(self, request: Request) -> Response:
+    def get(self, request: Request) -> HttpResponse:
         """Bars in ascending order, the one that is still forming included; at most 5,000, the oldest left out."""
-        query = history_query(request)
-        instrument, resolution = _asked(query)
-        bars = chart_bars(instrument, resolution, since=query.since, until=query.until, count=query.count)
-        return Response(shapes.history(bars) if bars else _nothing(instrument, resolution, query))
+        return HttpResponse(pages.history(request.query_params), content_type="application/json")
 
 
 class ClassicMarksView(ClassicView):
     @extend_schema(operation_id="udf_marks", parameters=_WINDOW, responses=shapes.MarkSerializer(many=True))
     def get(self, request: Request) -> Response:
         """The signals one may see, on the bars they were given on; at most ten on a bar, the newest of them."""
-        query = history_query(request)
+        query = history_query(request.query_params)
         instrument, resolution = _asked(query)
         found = placed_marks(request.user, instrument, resolution, since=query.since, until=query.until)
         return Response([shapes.mark(opened_at, mark) for opened_at, mark in found])
@@ -122,7 +123,7 @@ class ClassicTimescaleMarksView(ClassicView):
     )
     def get(self, request: Request) -> Response:
         """The bars that came after a hole in the record."""
-        query = history_query(request)
+        query = history_query(request.query_params)
         instrument, resolution = _asked(query)
         found = placed_gaps(instrument, resolution, since=query.since, until=query.until)
         return Response([shapes.gap_mark(opened_at, gap) for opened_at, gap in found])
@@ -158,19 +159,5 @@ def _required(request: Request, name: str) -> str:
 
 
 def _asked(query: BarsQuery) -> tuple[Instrument, str]:
-    instrument = _instrument(query.symbol)
+    instrument = pages.listed(query.symbol)
     return instrument, check_served(instrument, query.resolution)
-
-
-def _instrument(symbol: str) -> Instrument:
-    try:
-        return find_listed(symbol)
-    except UnknownSymbol:
-        raise SymbolNotFound from None
-
-
-def _nothing(instrument: Instrument, resolution: str, query: BarsQuery) -> dict[str, Any]:
-    earlier = None
-    if query.count is None:
-        earlier = earlier_time(instrument, resolution, min(query.since, query.until))
-    return {"s": "no_data"} if earlier is None else {"s": "no_data", "nextTime": earlier}

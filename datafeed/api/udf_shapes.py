@@ -7,7 +7,6 @@ from rest_framework import serializers
 
 from datafeed.api import shapes
 from datafeed.api.serializers import ConfigSerializer, QuoteSerializer, ResolvedSerializer, SearchResultSerializer
-from datafeed.bars import FormingBar
 from datafeed.marks import Mark
 from datafeed.models import Gap, Instrument
 from datafeed.selectors import hours_of, sources
@@ -27,6 +26,9 @@ LIBRARY_ZONES = {
     "Singapore": "Asia/Singapore",
 }
 """Names of time zones that charting libraries know under another."""
+
+REGULAR = "regular"
+"""The one part of the day that we have bars of."""
 
 
 def config() -> dict[str, Any]:
@@ -49,7 +51,9 @@ def symbol(instrument: Instrument) -> dict[str, Any]:
         info["session"], info["timezone"] = hours.session, hours.timezone
         info["session_holidays"], info["corrections"] = exceptions_of(hours)
     info["timezone"] = LIBRARY_ZONES.get(info["timezone"], info["timezone"])
-    return info
+    info["original_currency_code"] = info["currency_code"]
+    regular = {"id": REGULAR, "description": "Regular hours", "session": info["session"]}
+    return {**info, "subsession_id": REGULAR, "subsessions": [{**regular, "session-correction": info["corrections"]}]}
 
 
 def search_result(instrument: Instrument) -> dict[str, Any]:
@@ -83,12 +87,6 @@ def symbol_table(instruments: Iterable[Instrument]) -> dict[str, list[Any]]:
     """Many symbols at once: a column for each fact, a row for each symbol."""
     rows = [symbol(instrument) for instrument in instruments]
     return {column: [row[name] for row in rows] for column, name in _COLUMNS.items()}
-
-
-def history(bars: list[FormingBar]) -> dict[str, Any]:
-    """Bars as columns; stamps in epoch seconds."""
-    columns = zip(*bars, strict=True)
-    return {"s": "ok", **dict(zip(("t", "o", "h", "l", "c", "v"), map(list, columns), strict=True))}
 
 
 def mark(opened_at: int, said: Mark) -> dict[str, Any]:
@@ -141,8 +139,21 @@ class ClassicSearchResultSerializer(SearchResultSerializer):
     full_name = serializers.CharField()
 
 
+class SubsessionSerializer(serializers.Serializer[Any]):
+    """A part of the trading day that can be charted by itself."""
+
+    id = serializers.CharField(help_text="regular")
+    description = serializers.CharField()
+    session = serializers.CharField()
+
+    def get_fields(self) -> dict[str, Any]:
+        return {**super().get_fields(), "session-correction": serializers.CharField()}
+
+
 class ClassicSymbolSerializer(ResolvedSerializer):
-    pass
+    original_currency_code = serializers.CharField()
+    subsession_id = serializers.CharField(help_text="the one that `session` says")
+    subsessions = SubsessionSerializer(many=True)
 
 
 class HistorySerializer(serializers.Serializer[Any]):

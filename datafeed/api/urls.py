@@ -19,6 +19,7 @@ urlpatterns = [
     path("datafeed/health", datafeed.HealthView.as_view(), name="datafeed-health"),
     path("datafeed/import", tables.ImportView.as_view(), name="datafeed-import"),
     path("datafeed/export", tables.ExportView.as_view(), name="datafeed-export"),
+    path("datafeed/exports/<uuid:job_id>", tables.ExportedView.as_view(), name="datafeed-exported"),
     path("udf/config", udf.ClassicConfigView.as_view(), name="udf-config"),
     path("udf/symbols", udf.ClassicSymbolsView.as_view(), name="udf-symbols"),
     path("udf/symbol_info", udf.ClassicSymbolInfoView.as_view(), name="udf-symbol-info"),

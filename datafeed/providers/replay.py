@@ -16,7 +16,7 @@ from pathlib import Path
 from django.conf import settings
 
 from datafeed.bars import RawBar
-from datafeed.providers.base import BarUpdate, InstrumentSpec, Positions, Provider, SeriesKey
+from datafeed.providers.base import BarUpdate, Capabilities, InstrumentSpec, Positions, Provider, SeriesKey
 
 MOST_LIVE = 1_000
 STAGES = (0.25, 0.5, 0.75)
@@ -51,6 +51,7 @@ class ReplayProvider(Provider):
 
     key = "replay"
     label = "Replay of real history"
+    capabilities = Capabilities(resolutions=("60", "1D"))
 
     def __init__(self) -> None:
         forex = ", EURUSD hourly 2017 (gym-anytrading, MIT)" if _forex_path() else ""

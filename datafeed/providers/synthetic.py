@@ -47,6 +47,7 @@ class SyntheticProvider(Provider):
     attribution = "Generated from a seed by this program; not a record of any market."
     is_simulated = True
     hours = Hours(ALWAYS, "Etc/UTC")
+    pace = MINUTE
 
     def instruments(self) -> Sequence[InstrumentSpec]:
         return [_spec(symbol) for symbol in _symbols()]

@@ -108,13 +108,25 @@ def forming_key(series_id: int) -> str:
 def forming_bar(instrument: Instrument, resolution: str) -> FormingBar | None:
     """The bar of `resolution` that is not closed yet; none while no feed says one."""
     name, series = source_of(instrument, resolution)
-    kept: dict[str, tuple[Any, ...]] = cache.get(forming_key(series.pk)) or {}
-    return FormingBar(*kept[name]) if name in kept else None
+    return forming_of(series.pk, name)
+
+
+def forming_of(series_id: int, resolution: str) -> FormingBar | None:
+    """The same for a canonical `resolution` that is read or built from that series."""
+    kept: dict[str, tuple[Any, ...]] = cache.get(forming_key(series_id)) or {}
+    return FormingBar(*kept[resolution]) if resolution in kept else None
+
+
+def open_bar(series: Series, resolution: str) -> FormingBar | None:
+    """The bar that the recorded bars of `series` have begun and not closed: where no feed says how it goes on."""
+    return None if resolution == series.resolution else open_builder(series, resolution).forming
 
 
 def newest_bar(instrument: Instrument, resolution: str) -> FormingBar | None:
     """The forming bar, or else the last closed one."""
-    forming, closed = forming_bar(instrument, resolution), read_bars(instrument, resolution, last=1)
+    name, series = source_of(instrument, resolution)
+    forming = forming_of(series.pk, name) or open_bar(series, name)
+    closed = read_bars(instrument, name, last=1)
     if forming is not None and (not len(closed) or forming.opened_at > closed.time[-1]):
         return forming
     return closed.at(-1) if len(closed) else None

@@ -6,7 +6,7 @@ from django.conf import settings
 from django.core.cache import cache
 
 from datafeed.models import Bar, Gap, Instrument, Series
-from datafeed.providers import enabled_providers
+from datafeed.selectors.providers import active_providers
 from kernel import clock
 from kernel.background import reported
 
@@ -45,8 +45,8 @@ def _broadcaster(said: dict[str, Any], *, is_running: bool) -> dict[str, Any]:
 
 
 def _providers(said: dict[str, Any]) -> list[dict[str, Any]]:
-    standings, faults = said.get("standings", {}), said.get("faults", {})
-    stored = Series.objects.filter(provider__in=[provider.key for provider in enabled_providers()])
+    providers, states = active_providers(), said.get("states", {})
+    stored = Series.objects.filter(provider__in=[provider.key for provider in providers])
     owned = list(stored.values_list("provider", flat=True))
     return [
         {
@@ -55,11 +55,20 @@ def _providers(said: dict[str, Any]) -> list[dict[str, Any]]:
             "attribution": provider.attribution,
             "is_simulated": provider.is_simulated,
             "series": owned.count(provider.key),
-            "status": "error" if provider.key in faults else "ok",
-            "detail": faults.get(provider.key) or standings.get(provider.key, ""),
+            **_state(states.get(provider.key, {})),
         }
-        for provider in enabled_providers()
+        for provider in providers
     ]
+
+
+def _state(state: dict[str, Any]) -> dict[str, Any]:
+    fault = state.get("fault", "")
+    return {
+        "status": "error" if fault else "ok",
+        "detail": fault or state.get("standing", ""),
+        "restarts": state.get("restarts", 0),
+        "put_aside": state.get("put_aside", 0),
+    }
 
 
 def _gaps() -> dict[str, Any]:

@@ -1,8 +1,9 @@
 """Finding instruments and what each of them serves."""
 
 import re
+from functools import lru_cache
 
-from django.db.models import Q, QuerySet
+from django.db.models import Case, IntegerField, Q, QuerySet, When
 
 from datafeed.calendars import calendar_of
 from datafeed.errors import ResolutionNotServed, UnknownSymbol
@@ -15,11 +16,15 @@ _SYMBOL = re.compile(SYMBOL_PATTERN)
 LONGEST_QUERY = 120
 
 
+def is_symbol(text: str) -> bool:
+    """Whether `text` could be a symbol: what could not never reaches the database, which would choke on some of it."""
+    return _SYMBOL.fullmatch(text) is not None
+
+
 def find_instrument(symbol: str, field: str = "symbol") -> Instrument:
     """The active instrument called `symbol`, in any case; raises `UnknownSymbol` naming `field`."""
     upper = symbol.strip().upper()
-    # What is no symbol never reaches the database, which would choke on some of it.
-    found = Instrument.objects.filter(symbol=upper, is_active=True).first() if _SYMBOL.fullmatch(upper) else None
+    found = Instrument.objects.filter(symbol=upper, is_active=True).first() if is_symbol(upper) else None
     if found is None:
         raise UnknownSymbol(symbol, field)
     return found
@@ -38,30 +43,53 @@ def find_listed(symbol: str) -> Instrument:
 
 
 def search_instruments(text: str, *, exchange: str = "", kind: str = "") -> QuerySet[Instrument]:
-    """Active instruments whose symbol or name holds `text`, in any case; empty filters are none."""
+    """Active instruments with every word of `text` in their symbol or name, in any case; empty filters are none.
+
+    First the symbol itself, then symbols that begin with the text, names that do, words of names, and the rest.
+    """
     if len(text) > LONGEST_QUERY or any("\x00" in word for word in (text, exchange, kind)):
         return Instrument.objects.none()
     found = Instrument.objects.filter(is_active=True)
+    for word in text.split():
+        found = found.filter(Q(symbol__icontains=word) | Q(name__icontains=word))
     if text:
-        found = found.filter(Q(symbol__icontains=text) | Q(name__icontains=text))
+        found = found.order_by(_rank(text), "symbol")
     if exchange:
         found = found.filter(exchange__iexact=exchange)
     return found.filter(type__iexact=kind) if kind else found
 
 
+def _rank(text: str) -> Case:
+    """How well an instrument fits, the best first."""
+    fits = (
+        Q(symbol__iexact=text),
+        Q(symbol__istartswith=text),
+        Q(name__istartswith=text),
+        Q(name__icontains=f" {text}"),
+    )
+    ranks = [When(fit, then=place) for place, fit in enumerate(fits)]
+    return Case(*ranks, default=len(ranks), output_field=IntegerField())
+
+
 def sources(instrument: Instrument) -> dict[str, Series]:
-    """Resolution → the series it is read or built from, finest first.
+    """Resolution → the series it is read or built from, finest first."""
+    recorded = {series.resolution: series for series in instrument.series.all()}
+    for series in recorded.values():
+        series.instrument = instrument
+    return {resolution: recorded[base] for resolution, base in bases_of(frozenset(recorded)).items()}
+
+
+@lru_cache(maxsize=256)
+def bases_of(recorded: frozenset[str]) -> dict[str, str]:
+    """Resolution → the one of the `recorded` resolutions it is read or built from, finest first.
 
     A higher resolution is built from the coarsest base that can make it, and so always from one provider.
     """
-    bases = sorted(instrument.series.all(), key=lambda series: order(series.resolution))
-    found: dict[str, Series] = {}
+    bases, found = sorted(recorded, key=order), {}
     for resolution in LADDER:
-        for series in bases:
-            if series.resolution == resolution or can_build(series.resolution, resolution):
-                found[resolution] = series
-    for series in found.values():
-        series.instrument = instrument
+        for base in bases:
+            if base == resolution or can_build(base, resolution):
+                found[resolution] = base
     return found
 
 

@@ -8,12 +8,15 @@ from itertools import takewhile
 from django.db import transaction
 from django.db.models import Q, QuerySet
 
+from datafeed.bars import RawBar
+from datafeed.events import GapFilled
 from datafeed.models import Bar, Gap, Series
-from datafeed.providers import find_provider
-from datafeed.providers.base import SeriesKey
+from datafeed.providers.base import ProviderFailed, SeriesKey
 from datafeed.selectors import hours_of
+from datafeed.selectors.providers import provider_of
 from datafeed.services.history import load_history
 from kernel import clock
+from kernel.events import publish
 
 logger = logging.getLogger(__name__)
 
@@ -51,18 +54,25 @@ def fill_gaps() -> int:
 def fill_gap(*, gap: Gap) -> bool:
     """Ask the provider for the bars of `gap` and record what it has; whether none is missing any more.
 
-    Nobody acts on these bars: they are history, as if they had been there before.
+    They are history, as if they had been there before; only what waited for them goes on, and does so late.
     """
-    if _first_missing(gap) is not None:
-        _load_from_provider(gap)
+    is_sparse = _first_missing(gap) is not None and _load_from_provider(gap)
     missing = _first_missing(gap)
     gap.tried_at = clock.now()
     if missing is None:
         gap.filled_at, gap.reason = gap.tried_at, "filled"
+    elif is_sparse:
+        gap.filled_at, gap.reason, missing = gap.tried_at, "nothing was traded in what is still missing", None
     else:
         gap.since, gap.reason = missing, "the provider's history does not have these bars"
     gap.save(update_fields=["since", "tried_at", "filled_at", "reason"])
+    if missing is None:
+        publish(_filled(gap))
     return missing is None
+
+
+def _filled(gap: Gap) -> GapFilled:
+    return GapFilled(gap.series_id, gap.series.instrument_id, gap.since, gap.until)
 
 
 @transaction.atomic
@@ -71,16 +81,26 @@ def look_again(*, gaps: QuerySet[Gap]) -> int:
     return gaps.filter(filled_at=None).update(tried_at=None)
 
 
-def _load_from_provider(gap: Gap) -> None:
+def _load_from_provider(gap: Gap) -> bool:
+    """Record what the provider has; whether it says that there is nothing else, since nothing was traded."""
     series = gap.series
-    provider = find_provider(series.provider)
+    provider = provider_of(series.provider)
     if provider is None or not provider.capabilities.history:
-        return
+        return False
     key = SeriesKey(series.instrument.symbol, series.resolution)
     if key not in provider.series():
-        return
-    coming = provider.history(key, gap.since - 1)
-    load_history(series=series, bars=takewhile(lambda bar: bar.opened_at < gap.until, coming))
+        return False
+    beyond: list[RawBar] = []
+
+    def until_then(bar: RawBar) -> bool:
+        beyond.extend([bar] if bar.opened_at >= gap.until else [])
+        return not beyond
+
+    try:
+        load_history(series=series, bars=takewhile(until_then, provider.history(key, gap.since - 1)))
+    except ProviderFailed as failure:
+        logger.warning("%s: its provider could not be asked for a gap: %s", series, failure)
+    return bool(beyond) and provider.capabilities.is_sparse
 
 
 def _first_missing(gap: Gap) -> int | None:

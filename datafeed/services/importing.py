@@ -14,13 +14,16 @@ from django.core.files.storage import default_storage
 from django.db import connection, transaction
 
 from datafeed.bars import BarColumns
+from datafeed.files import read_file
 from datafeed.models import PLACES, Bar, Instrument, Series
+from datafeed.recordable import LARGEST, LATEST
 from datafeed.resolutions import is_intraday, unit
-from datafeed.selectors import find_instrument
-from datafeed.services.history import LARGEST, LATEST
+from datafeed.selectors import find_instrument, newest_time
+from datafeed.services.editions import note_written
 from datafeed.sessions import DAY
-from datafeed.tables import Block, Fault, Mask, read_table
+from datafeed.tables import Block, Fault, Mask
 from kernel import clock
+from kernel.api.renderers import encoder
 from kernel.errors import DomainError
 from kernel.jobs import JobCancelled, JobRun, enqueue, job
 from kernel.models import Job
@@ -29,6 +32,9 @@ PROVIDER = "import"
 IMPORT_JOB = "datafeed.import"
 FAULTS_KEPT = 100
 MINUTE = 60
+_NAMES = "opened_at, open, high, low, close, volume"
+_INTO = f"INSERT INTO {Bar._meta.db_table} (series_id, {_NAMES})"
+_NEW_ONES = "ON CONFLICT (series_id, opened_at) DO NOTHING"
 EXACT_UP_TO = 9e7  # below it a float keeps eight decimal places
 
 
@@ -56,7 +62,7 @@ def import_bars(
     `UnreadableTable` for what is no table of bars.
     """
     report = ImportReport()
-    for block in read_table(file, zone=zone):
+    for block in read_file(file, zone=zone):
         _take(series, block, report)
         if progress:
             progress(report)
@@ -151,20 +157,26 @@ def _write(series_id: int, bars: BarColumns, good: Mask) -> int:
     """Insert the good ones that are not there yet; how many they were. Models would cost ten times as much."""
     values = [np.where(np.abs(column) < EXACT_UP_TO, np.round(column, PLACES), column)[good] for column in bars.values]
     columns = [bars.time[good].tolist(), *(column.tolist() for column in values)]
-    table = connection.ops.quote_name(Bar._meta.db_table)
-    names = "series_id, opened_at, open, high, low, close, volume"
-    on_conflict = "ON CONFLICT (series_id, opened_at) DO NOTHING"
+    series = Series.objects.select_for_update().get(pk=series_id)
+    note_written(series_id=series_id, newest=newest_time(series), earliest=min(columns[0]))
     with connection.cursor() as cursor:
-        if connection.vendor == "sqlite":
-            marks = ", ".join(["%s"] * (1 + len(columns)))
-            insert = f"INSERT INTO {table} ({names}) VALUES ({marks}) {on_conflict}"  # noqa: S608  words of our own
-            rows: Any = zip(
-                repeat(series_id), *columns
-            )  # read as it goes, which the annotation of Django does not know
-            cursor.executemany(insert, rows)
-        else:
-            texts = [columns[0], *([repr(value) for value in column] for column in columns[1:])]
-            arrays = "%s::bigint[], %s::numeric[], %s::numeric[], %s::numeric[], %s::numeric[], %s::numeric[]"
-            insert = f"INSERT INTO {table} ({names}) SELECT %s, * FROM unnest({arrays}) {on_conflict}"  # noqa: S608
-            cursor.execute(insert, [series_id, *texts])
+        (_insert if connection.vendor == "sqlite" else _copy)(cursor, series_id, columns)
         return int(cursor.rowcount)
+
+
+def _insert(cursor: Any, series_id: int, columns: list[list[Any]]) -> None:
+    marks = ", ".join(["%s"] * (1 + len(columns)))
+    rows = zip(repeat(series_id), *columns)
+    cursor.executemany(f"{_INTO} VALUES ({marks}) {_NEW_ONES}", rows)
+
+
+def _copy(cursor: Any, series_id: int, columns: list[list[Any]]) -> None:
+    """The bars as they come into a table of this connection's own, and from there those that are new."""
+    cursor.execute(
+        "CREATE TEMPORARY TABLE IF NOT EXISTS coming_bars (opened_at bigint, open numeric, high numeric, low numeric, "
+        "close numeric, volume numeric) ON COMMIT DELETE ROWS"
+    )
+    texts = [encoder.encode(column)[1:-1].split(b",") for column in columns]
+    with cursor.copy(f"COPY coming_bars ({_NAMES}) FROM STDIN") as copy:
+        copy.write(b"\n".join(map(b"\t".join, zip(*texts, strict=True))) + b"\n")
+    cursor.execute(f"{_INTO} SELECT %s, {_NAMES} FROM coming_bars {_NEW_ONES}", [series_id])  # noqa: S608  our words

@@ -13,6 +13,7 @@ from datafeed.providers.base import InstrumentSpec
 from datafeed.providers.replay import ReplayProvider
 from datafeed.selectors import newest_time
 from datafeed.selectors.bars import forming_key
+from datafeed.services.editions import note_rewritten
 from datafeed.services.history import load_history
 
 logger = logging.getLogger(__name__)
@@ -37,12 +38,14 @@ def ensure_demo_market(*, progress: Callable[[str, int], None] | None = None) ->
 
 
 @transaction.atomic
-def ensure_series(*, spec: InstrumentSpec, resolution: str, provider: str) -> Series | None:
+def ensure_series(*, spec: InstrumentSpec, resolution: str, provider: str, vendor_symbol: str = "") -> Series | None:
     """The series of `provider`, made with its instrument where missing; none where another provider owns it."""
     values = asdict(spec)
     instrument, _ = Instrument.objects.get_or_create(symbol=values.pop("symbol"), defaults=values)
     series, _ = Series.objects.get_or_create(
-        instrument=instrument, resolution=resolution, defaults={"provider": provider}
+        instrument=instrument,
+        resolution=resolution,
+        defaults={"provider": provider, "vendor_symbol": vendor_symbol},
     )
     if series.provider != provider:
         logger.warning("%s belongs to another provider than %s, which leaves it alone", series, provider)
@@ -65,6 +68,7 @@ def reset_replay() -> int:
         ).first()
         if mine is not None:
             played = Bar.objects.filter(series=mine, opened_at__gte=replay.first_live(key))
+            note_rewritten(series_id=mine.pk)
             forgotten += played.delete()[0]
             cache.delete(forming_key(mine.pk))
     return forgotten

@@ -5,6 +5,7 @@ older one is refused and logged, because formulas have acted on what was said fi
 """
 
 import logging
+from collections.abc import Callable
 from decimal import Decimal
 from functools import partial
 
@@ -14,22 +15,29 @@ from datafeed.bars import FormingBar, RawBar
 from datafeed.events import BarClosed
 from datafeed.messages import bars_topic, bars_update
 from datafeed.models import Bar, Series
+from datafeed.recordable import checked
 from datafeed.selectors import hours_of, newest_time, resolutions_of
 from datafeed.selectors.bars import build_around
+from datafeed.services.editions import note_appended
 from datafeed.services.gaps import note_gap
-from datafeed.services.history import checked
 from kernel.events import publish
 from kernel.realtime import push
 
 logger = logging.getLogger(__name__)
 
 
+def push_closed(event: BarClosed) -> None:
+    """Show a closed bar on the sockets that listen to its topic, in its final form."""
+    values = (event.open, event.high, event.low, event.close, event.volume)
+    push_bar(event.symbol, event.resolution, FormingBar(event.opened_at, *map(float, values)))
+
+
 @transaction.atomic
-def record_bar(*, series: Series, bar: RawBar) -> bool:
+def record_bar(*, series: Series, bar: RawBar, show: Callable[[BarClosed], None] = push_closed) -> bool:
     """Record a closed bar and tell of it and of every higher bar that closed by it; whether it was new.
 
-    Raises `BadBar` for one that contradicts itself. The bars of the store are in the order of their time: what is
-    not later than the newest of them changes nothing.
+    `show` is told of each after the commit. Raises `BadBar` for one that contradicts itself. The bars of the store
+    are in the order of their time: what is not later than the newest of them changes nothing.
     """
     bar = checked(bar, series.resolution)
     # The row is the lock: two recorders of one series take their turns.
@@ -38,11 +46,12 @@ def record_bar(*, series: Series, bar: RawBar) -> bool:
     if newest is not None and bar.opened_at <= newest:
         _log_repeat(series, bar)
         return False
+    note_appended(series_id=series.pk)
     Bar.objects.create(series=series, **bar._asdict())
     if newest is not None:
         note_gap(series=series, previous=newest, arrived=bar.opened_at)
     for event in _closed_by(series, bar, newest):
-        transaction.on_commit(partial(push_closed, event))
+        transaction.on_commit(partial(show, event))
         publish(event)
     return True
 
@@ -96,12 +105,6 @@ def _event(series: Series, resolution: str, bar: RawBar, closed_at: int) -> BarC
         closed_at=closed_at,
         **bar._asdict(),
     )
-
-
-def push_closed(event: BarClosed) -> None:
-    """Show a closed bar on the sockets that listen to its topic, in its final form."""
-    values = (event.open, event.high, event.low, event.close, event.volume)
-    push_bar(event.symbol, event.resolution, FormingBar(event.opened_at, *map(float, values)))
 
 
 def push_bar(symbol: str, resolution: str, bar: FormingBar) -> None:

@@ -2,8 +2,10 @@
 
 from collections.abc import Callable
 from decimal import Decimal
+from typing import Any
 
 import pytest
+from django.test import Client
 
 from datafeed.bars import RawBar
 from datafeed.models import Instrument, Series
@@ -53,3 +55,13 @@ def instrument(db: None) -> Callable[..., Instrument]:
         return Instrument.objects.create(symbol=symbol, **{"name": "Tesla", "exchange": "NASDAQ", **fields})
 
     return make
+
+
+@pytest.fixture
+def panel(person: Callable[..., Any]) -> Client:
+    user = person("root")
+    user.role, user.is_staff, user.is_superuser = "admin", True, True
+    user.save()
+    client = Client()
+    client.force_login(user)
+    return client

@@ -1,6 +1,5 @@
 """Market data in the control panel, and the checks of its settings."""
 
-from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -8,16 +7,6 @@ from django.core.checks import run_checks
 from django.test import Client
 
 from datafeed.models import Bar, Instrument, Series
-
-
-@pytest.fixture
-def panel(person: Callable[..., Any]) -> Client:
-    user = person("root")
-    user.role, user.is_staff, user.is_superuser = "admin", True, True
-    user.save()
-    client = Client()
-    client.force_login(user)
-    return client
 
 
 @pytest.mark.parametrize("model", ["instrument", "series", "bar"])

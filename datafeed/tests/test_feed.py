@@ -10,11 +10,13 @@ from django.core.cache import cache
 
 from datafeed import tasks
 from datafeed.errors import PositionLost
+from datafeed.events import FeedFell, FeedRecovered
 from datafeed.models import Bar, Instrument, Series
 from datafeed.providers import find_provider
 from datafeed.providers import replay as replays
 from datafeed.providers.base import BarUpdate, Positions, SeriesKey
 from datafeed.providers.replay import ReplayProvider
+from datafeed.providers.synthetic import SyntheticProvider
 from datafeed.selectors import forming_bar, newest_bar, newest_time, read_bars, served_resolutions
 from datafeed.selectors.health import feed_health
 from datafeed.selectors.quotes import read_quote
@@ -22,14 +24,16 @@ from datafeed.services import (
     Audience,
     ensure_demo_market,
     load_history,
+    mend_live,
     open_live,
     recording,
     reset_replay,
+    show_newest,
     take_update,
 )
 from datafeed.services import live as live_services
 from datafeed.tests.conftest import DAY, MONDAY, bar
-from kernel import background
+from kernel import background, clock
 
 IBM, GOOGL = SeriesKey("IBM", "1D"), SeriesKey("GOOGL", "1")
 Pushed = list[tuple[str, str | None]]
@@ -208,7 +212,7 @@ async def test_the_feed_outlives_a_fault_and_a_broken_bar_of_a_provider_and_repo
     ten_days: Series, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     provider = _Faulty()
-    monkeypatch.setattr(tasks, "enabled_providers", lambda: [provider])
+    monkeypatch.setattr(tasks, "active_providers", lambda: [provider])
     monkeypatch.setattr(tasks.services, "ensure_demo_market", lambda: 0)
     monkeypatch.setattr(tasks, "FIRST_PAUSE", 0.01)
     monkeypatch.setattr(tasks, "SAY_EVERY", 0.01)
@@ -239,3 +243,137 @@ def test_health_tells_the_truth_about_a_feed_that_does_not_run(db: None) -> None
 def test_the_forex_series_appears_only_with_its_package(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(replays, "_forex_path", lambda: None)
     assert {key.symbol for key in ReplayProvider().series()} == {"AAPL", "IBM", "MSFT", "GOOG", "FB"}
+
+
+class _Mute(SyntheticProvider):
+    """Says one thing and then nothing more, connected as it is; from the third time on it goes on."""
+
+    pace = 0.02
+
+    def __init__(self) -> None:
+        self.times = 0
+
+    async def live(self, positions: Positions) -> AsyncIterator[BarUpdate]:
+        self.times += 1
+        if self.times < 3:
+            await asyncio.sleep(3_600)
+        now = int(clock.now().timestamp()) // 60 * 60
+        for number in range(100):
+            yield BarUpdate(GOOGL, bar(now, 30 + number / 10, opened=30), is_closed=False)
+            await asyncio.sleep(0.02)
+        await asyncio.sleep(3_600)
+
+
+@pytest.mark.django_db(transaction=True)
+async def test_a_provider_that_falls_silent_is_started_again_and_says_so(
+    minutes: Series, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    provider = _Mute()
+    for name, value in {"LISTEN_EVERY": 0.01, "SAY_EVERY": 0.01, "LOOK_AGAIN": 0.05}.items():
+        monkeypatch.setattr(tasks, name, value)
+    monkeypatch.setattr(tasks, "active_providers", lambda: [provider])
+    monkeypatch.setattr("datafeed.selectors.health.active_providers", lambda: [provider])
+    monkeypatch.setattr(tasks.services, "ensure_demo_market", lambda: 0)
+    running = asyncio.create_task(tasks.run_feed())
+    seen = []
+    try:
+        async with asyncio.timeout(20):
+            while not seen or seen[-1]["restarts"] < 2 or seen[-1]["status"] != "ok":
+                (entry,) = (await background.on_thread(feed_health))["providers"]
+                seen.append(entry)
+                await asyncio.sleep(0.01)
+    finally:
+        running.cancel()
+        await asyncio.gather(running, return_exceptions=True)
+    faults = [entry["detail"] for entry in seen if entry["status"] == "error"]
+    assert faults[0].startswith("connected, but mute since ")
+    assert faults[0].endswith("UTC (GOOGL); started again once")
+    # A look in between may miss the second silence; that it was counted it cannot.
+    assert seen[-1]["restarts"] == 2
+
+
+def test_operators_are_told_once_of_a_fault_that_lasts_and_of_its_end(
+    db: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    told: list[Any] = []
+    monkeypatch.setattr(tasks, "publish", told.append)
+    state = tasks.State(fault="The connection failed.")
+    for now in (1_000, 1_059, 1_060, 1_065):
+        tasks._tell_operators("kite", state, now)
+    assert told == [FeedFell("kite", "The connection failed.", 1_000)]
+    state.fault = ""
+    for now in (1_070, 1_075):
+        tasks._tell_operators("kite", state, now)
+    assert told[1:] == [FeedRecovered("kite", 1_000)]
+    state.fault = "once more"
+    tasks._tell_operators("kite", state, 2_000)
+    state.fault = ""
+    tasks._tell_operators("kite", state, 2_059)
+    assert len(told) == 2, "what was short is in the log alone"
+
+
+def test_a_higher_bar_whose_end_is_missing_is_shown_in_its_last_form_before_the_next_and_never_after(
+    minutes: Series,
+    pushed: list[Any],
+    everybody: Audience,
+    django_capture_on_commit_callbacks: Callable[..., Any],
+    settings: Any,
+) -> None:
+    settings.BAR_BROADCASTER_RESOLUTIONS = ("1", "5")
+    live = open_live(provider=find_provider("synthetic"), audience=everybody)[GOOGL]
+    with django_capture_on_commit_callbacks(execute=True):
+        take_update(live=live, update=BarUpdate(GOOGL, bar(MONDAY, 10), is_closed=True), audience=everybody)
+    take_update(live=live, update=BarUpdate(GOOGL, bar(MONDAY + 360, 20), is_closed=False), audience=everybody)
+    with django_capture_on_commit_callbacks(execute=True):
+        take_update(live=live, update=BarUpdate(GOOGL, bar(MONDAY + 360, 21), is_closed=True), audience=everybody)
+    fives = [message.payload.payload for topic, message, _ in pushed if '"5"' in topic]
+    assert [(one.time // 1_000 - MONDAY, one.close) for one in fives] == [(0, 10), (0, 10), (300, 20), (300, 21)]
+
+
+def test_what_was_shown_is_forgotten_where_the_store_begins_anew(
+    ten_days: Series, pushed: list[Any], everybody: Audience
+) -> None:
+    provider = find_provider("replay")
+    later, earlier = (BarUpdate(IBM, bar(MONDAY + day * DAY, 30), is_closed=False) for day in (14, 11))
+    take_update(live=open_live(provider=provider, audience=everybody)[IBM], update=later, audience=everybody)
+    Bar.objects.filter(opened_at__gte=MONDAY + 9 * DAY).delete()
+    pushed.clear()
+    take_update(live=open_live(provider=provider, audience=everybody)[IBM], update=earlier, audience=everybody)
+    assert {message.payload.payload.time // 1_000 for topic, message, _ in pushed if '"1D"' in topic} == {
+        MONDAY + 11 * DAY
+    }
+
+
+def test_what_another_process_has_shown_is_known(ten_days: Series, pushed: list[Any], everybody: Audience) -> None:
+    provider = find_provider("replay")
+    update = BarUpdate(IBM, bar(MONDAY + 15 * DAY, 30), is_closed=False)
+    take_update(live=open_live(provider=provider)[IBM], update=update, audience=everybody)
+    pushed.clear()
+    successor = Audience(has_listeners=lambda topic: True)
+    live = open_live(provider=provider, audience=successor)[IBM]
+    take_update(live=live, update=BarUpdate(IBM, bar(MONDAY + 14 * DAY, 31), is_closed=False), audience=successor)
+    assert not [topic for topic, _, _ in pushed if '"1D"' in topic]
+
+
+def test_bars_that_came_meanwhile_are_built_upon_and_shown(
+    minutes: Series, pushed: list[Any], everybody: Audience, settings: Any
+) -> None:
+    settings.BAR_BROADCASTER_RESOLUTIONS = ("1", "5")
+    load_history(series=minutes, bars=[bar(MONDAY, 10, volume=1), bar(MONDAY + 120, 12, volume=1)])
+    live = open_live(provider=find_provider("synthetic"), audience=everybody)[GOOGL]
+    mend_live(lives=[live], audience=everybody)
+    assert not pushed
+    load_history(series=minutes, bars=[bar(MONDAY + 60, 50, volume=1)])
+    mend_live(lives=[live], audience=everybody)
+    (five,) = [message.payload.payload for topic, message, _ in pushed if '"5"' in topic]
+    assert (five.time // 1_000, five.high, five.close, five.volume) == (MONDAY, 50.5, 12, 3)
+
+
+def test_after_a_long_absence_the_newest_bars_are_shown(
+    ten_days: Series, pushed: list[Any], everybody: Audience
+) -> None:
+    live = open_live(provider=find_provider("replay"), audience=everybody)[IBM]
+    show_newest(lives=[live], audience=everybody)
+    shown = {topic: message.payload.payload for topic, message, _ in pushed}
+    assert {one.close for one in shown.values()} == {19}
+    assert len(shown) == 3

@@ -138,3 +138,23 @@ def test_the_list_is_filtered_by_its_fields(trader: APIClient, daily: Series, mi
     assert listed() == ["GOOGL", "IBM"]
     assert listed(exchange="NYSE") == ["IBM"]
     assert listed(symbol="GOOGL") == ["GOOGL"]
+
+
+def test_search_shows_the_symbol_itself_first_then_beginnings_then_words(
+    trader: APIClient, instrument: Callable[..., Instrument]
+) -> None:
+    names = {
+        "CAT": "Caterpillar",
+        "CATY": "Cathay General Bancorp",
+        "ABC": "Catalent",
+        "ZOO": "Big Cat Rescue",
+        "DOG": "Locate and Fetch",
+        "COW": "Dairy",
+    }
+    for symbol, name in names.items():
+        instrument(symbol, name=name)
+    for path, asked in (("/api/v1/datafeed/search", "user_input"), ("/udf/search", "query")):
+        found = [row["symbol"] for row in trader.get(path, {asked: "CAT"}).json()]
+        assert found == ["CAT", "CATY", "ABC", "ZOO", "DOG"], path
+        assert [row["symbol"] for row in trader.get(path, {asked: "rescue big"}).json()] == ["ZOO"]
+        assert [row["symbol"] for row in trader.get(path, {asked: ""}).json()] == sorted(names)

@@ -1,5 +1,7 @@
 """Each provider keeps the common contract, and what it alone promises."""
 
+import os
+import subprocess
 import sys
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
@@ -9,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from django.conf import settings as configured
 
 from datafeed.bars import RawBar
 from datafeed.providers import REGISTRY, enabled_providers, find_provider
@@ -60,8 +63,14 @@ def test_the_simulated_market_can_be_switched_off(settings: Any) -> None:
 
 
 def test_reading_real_history_needs_no_data_frames() -> None:
-    list(ReplayProvider().history(AAPL, None))
-    assert "pandas" not in sys.modules
+    code = (
+        "import sys, django; django.setup()\n"
+        "from datafeed.providers.replay import ReplayProvider\n"
+        "provider = ReplayProvider(); list(provider.history(provider.series()[0], None))\n"
+        "assert 'pandas' not in sys.modules"
+    )
+    place = {**os.environ, "DJANGO_SETTINGS_MODULE": "signalbox.settings", "PYTHONPATH": "platform"}
+    subprocess.run([sys.executable, "-c", code], env=place, cwd=configured.BASE_DIR, check=True)
 
 
 def test_the_replay_is_adjusted_so_that_a_split_is_no_crash() -> None:

@@ -136,7 +136,8 @@ def test_an_empty_window_without_a_count_names_the_closest_earlier_bar(stranger:
 def test_weeks_and_months_are_stamped_with_their_days(stranger: APIClient, ten_days: Series) -> None:
     assert history(stranger, resolution="W", since=0, until=HUGE)["t"] == [MONDAY, NEXT_MONDAY]
     load_history(series=ten_days, bars=[bar(MONDAY + 28 * DAY)])  # 2014-02-03
-    assert history(stranger, resolution="1M", since=0, until=HUGE)["t"] == [MONDAY]
+    # The second has only begun.
+    assert history(stranger, resolution="1M", since=0, until=HUGE)["t"] == [MONDAY, MONDAY + 28 * DAY]
 
 
 @pytest.mark.parametrize(
@@ -263,3 +264,25 @@ def test_a_bar_has_at_most_ten_marks(stranger: APIClient, ten_days: Series, mark
     marked.extend(mark(number, "1D", MONDAY, MONDAY + DAY - 10) for number in range(15))
     found = ask(stranger, "marks", symbol="IBM", resolution="1D", since=0, until=HUGE).json()
     assert [one["id"] for one in found] == [f"m{number}" for number in range(10)]
+
+
+@pytest.mark.parametrize(
+    ("query", "said"),
+    [({"currencyCode": "EUR"}, "IBM is in USD"), ({"unitId": "barrel"}, "Units are not converted")],
+)
+def test_prices_in_another_currency_or_unit_are_refused_and_not_mislabelled(
+    stranger: APIClient, ten_days: Series, query: dict[str, str], said: str
+) -> None:
+    window = {"symbol": "IBM", "resolution": "1D", "to": 2_000_000_000, "countback": 2}
+    for path in ("/udf/symbols", "/udf/history"):
+        answer = stranger.get(path, {**window, **query}).json()
+        assert (answer["s"], said in answer["errmsg"]) == ("error", True)
+        assert stranger.get(path, {**window, "currencyCode": "usd", "unitId": ""}).json().get("s", "ok") == "ok"
+
+
+def test_the_one_part_of_the_day_is_named(stranger: APIClient, ten_days: Series) -> None:
+    answer = stranger.get("/udf/symbols", {"symbol": "IBM"}).json()
+    [regular] = answer["subsessions"]
+    assert answer["subsession_id"] == regular["id"] == "regular"
+    assert (regular["session"], regular["session-correction"]) == (answer["session"], answer["corrections"])
+    assert answer["currency_code"] == answer["original_currency_code"] == "USD"

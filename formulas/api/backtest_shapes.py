@@ -6,11 +6,13 @@ from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
 from formulas.backtests import MOST_SYMBOLS, Choice
-from formulas.models import Backtest
+from formulas.models import Backtest, Simulation
 from formulas.outcomes import TRADE_COLUMNS
 from kernel import clock
 from kernel.api.fields import MomentField, NumberField
 from kernel.models import JobStatus
+
+POINT_COLUMNS = ("bar_time", "equity", "drawdown", "buy_and_hold")
 
 
 class BacktestWriteSerializer(serializers.Serializer[Any]):
@@ -63,41 +65,40 @@ class FiguresField(serializers.DictField):
     child = serializers.FloatField(allow_null=True)
 
 
-class BacktestSerializer(serializers.ModelSerializer[Backtest]):
-    """A backtest in a list; `status` is that of its job, and `metrics` are null until it has succeeded."""
+SHOWN_ALIKE = (
+    "id",
+    "formula_id",
+    "formula_version",
+    "symbol",
+    "resolution",
+    "initial_capital",
+    "fee_bps",
+    "slippage_bps",
+    "job_id",
+    "status",
+    "error",
+    "simulated",
+    "created_at",
+)
+
+
+class SimulationSerializer(serializers.ModelSerializer[Any]):
+    """What backtests and sweeps show alike; `status` is that of the job."""
 
     formula_version = serializers.IntegerField(source="version.number", read_only=True)
     symbol = serializers.CharField(source="instrument.symbol", read_only=True)
     initial_capital = NumberField(read_only=True)
     fee_bps = NumberField(max_digits=10, decimal_places=4, read_only=True)
     slippage_bps = NumberField(max_digits=10, decimal_places=4, read_only=True)
-    parameters = serializers.DictField(child=serializers.FloatField(), read_only=True)
     job_id = serializers.UUIDField(read_only=True, allow_null=True)
     status = serializers.SerializerMethodField()
     error = serializers.SerializerMethodField()
     simulated = serializers.SerializerMethodField()
-    metrics = FiguresField(read_only=True, allow_null=True)
     created_at = MomentField(read_only=True)
 
     class Meta:
-        model = Backtest
-        fields: tuple[str, ...] = (
-            "id",
-            "formula_id",
-            "formula_version",
-            "symbol",
-            "resolution",
-            "initial_capital",
-            "fee_bps",
-            "slippage_bps",
-            "parameters",
-            "job_id",
-            "status",
-            "error",
-            "simulated",
-            "metrics",
-            "created_at",
-        )
+        model: type[Simulation]
+        fields: tuple[str, ...] = SHOWN_ALIKE
 
     def get_fields(self) -> dict[str, Any]:
         start = EpochField(source="since", read_only=True, allow_null=True)
@@ -105,17 +106,40 @@ class BacktestSerializer(serializers.ModelSerializer[Backtest]):
         return {**super().get_fields(), "from": start, "to": end}
 
     @extend_schema_field(serializers.ChoiceField(choices=JobStatus.choices))
-    def get_status(self, row: Backtest) -> str:
+    def get_status(self, row: Any) -> str:
         if row.job is not None:
-            return row.job.status
-        return JobStatus.FAILED if row.metrics is None else JobStatus.SUCCEEDED
+            return str(row.job.status)
+        return JobStatus.SUCCEEDED if self.is_done(row) else JobStatus.FAILED
 
-    def get_error(self, row: Backtest) -> str:
+    def is_done(self, row: Any) -> bool:
+        """Whether there is a result, where the job is not known any more."""
+        raise TypeError(f"{type(self).__name__} does not say when it is done")
+
+    def get_error(self, row: Any) -> str:
         return "" if row.job is None else row.job.error
 
-    def get_simulated(self, row: Backtest) -> bool:
+    def get_simulated(self, row: Any) -> bool:
         """True: no order was ever placed."""
         return True
+
+
+class BacktestSerializer(SimulationSerializer):
+    """A backtest in a list; `metrics` are null until its job has succeeded.
+
+    `trials` counts what its owner has tried on these bars, this one among it; `deflated_sharpe` is how probable it is
+    that it is better than the best of as many without skill.
+    """
+
+    parameters = serializers.DictField(child=serializers.FloatField(), read_only=True)
+    metrics = FiguresField(read_only=True, allow_null=True)
+
+    class Meta:
+        model = Backtest
+        fields: tuple[str, ...] = (*SHOWN_ALIKE, "parameters", "metrics", "trials", "deflated_sharpe")
+        read_only_fields = ("trials", "deflated_sharpe")
+
+    def is_done(self, row: Backtest) -> bool:
+        return row.metrics is not None
 
 
 class BacktestPointSerializer(serializers.Serializer[Any]):
@@ -141,12 +165,37 @@ class BacktestTradeSerializer(serializers.Serializer[Any]):
     ending = serializers.CharField(allow_null=True)
 
 
+class StressSerializer(serializers.Serializer[Any]):
+    """The metrics with fees and slippage doubled, and with every decision filled a bar later."""
+
+    double_costs = FiguresField()
+    late_fills = FiguresField()
+
+
+class MonteCarloSerializer(serializers.Serializer[Any]):
+    """The closed trades drawn again and again: percentiles 5, 50 and 95, and how often money was lost."""
+
+    runs = serializers.IntegerField()
+    total_return = serializers.ListField(child=serializers.FloatField(allow_null=True))
+    max_drawdown = serializers.ListField(child=serializers.FloatField(allow_null=True))
+    loss_probability = serializers.FloatField()
+
+
+class ComparisonSerializer(serializers.Serializer[Any]):
+    """Several backtests side by side: of each metric the values in the order of `backtests`."""
+
+    backtests = BacktestSerializer(many=True)
+    metrics = serializers.DictField(child=serializers.ListField(child=serializers.FloatField(allow_null=True)))
+
+
 class BacktestDetailSerializer(BacktestSerializer):
     """A backtest with all that came of it; null or empty until it has succeeded."""
 
     in_sample = FiguresField(source="outcome.in_sample", default=None, read_only=True, allow_null=True)
     out_of_sample = FiguresField(source="outcome.out_of_sample", default=None, read_only=True, allow_null=True)
     assumptions = serializers.JSONField(source="outcome.assumptions", default=None, read_only=True)
+    stress = StressSerializer(source="outcome.stress", default=None, read_only=True, allow_null=True)
+    monte_carlo = MonteCarloSerializer(source="outcome.monte_carlo", default=None, read_only=True, allow_null=True)
     refused = serializers.IntegerField(source="outcome.refused", default=None, read_only=True, allow_null=True)
     equity_curve = serializers.SerializerMethodField()
     trades = serializers.SerializerMethodField()
@@ -157,6 +206,8 @@ class BacktestDetailSerializer(BacktestSerializer):
             *BacktestSerializer.Meta.fields,
             "in_sample",
             "out_of_sample",
+            "stress",
+            "monte_carlo",
             "assumptions",
             "refused",
             "equity_curve",
@@ -166,13 +217,17 @@ class BacktestDetailSerializer(BacktestSerializer):
 
     @extend_schema_field(BacktestPointSerializer(many=True))
     def get_equity_curve(self, row: Backtest) -> list[dict[str, Any]]:
-        points = (row.outcome or {}).get("curve", [])
-        names = ("equity", "drawdown", "buy_and_hold")
-        return [{"bar_time": moment_of(time), **dict(zip(names, rest, strict=True))} for time, *rest in points]
+        return curve_of(row)
 
     @extend_schema_field(BacktestTradeSerializer(many=True))
     def get_trades(self, row: Backtest) -> list[dict[str, Any]]:
         return trades_of(row)
+
+
+def curve_of(row: Backtest) -> list[dict[str, Any]]:
+    """The points of the equity curve with their times in ISO 8601."""
+    points = (row.outcome or {}).get("curve", [])
+    return [dict(zip(POINT_COLUMNS, (moment_of(time), *rest), strict=True)) for time, *rest in points]
 
 
 def trades_of(row: Backtest) -> list[dict[str, Any]]:

@@ -1,4 +1,4 @@
-"""How formulas, deployments, signals, subscriptions and reviews are written and shown."""
+"""How formulas, deployments and signals are written and shown."""
 
 from typing import Any
 
@@ -11,9 +11,7 @@ from formulas.models import (
     DeploymentStatus,
     Formula,
     FormulaVersion,
-    Review,
     Signal,
-    Subscription,
 )
 from kernel import clock
 from kernel.api.fields import MomentField, NumberField
@@ -85,6 +83,7 @@ class FormulaSerializer(serializers.ModelSerializer[Formula]):
             "category",
             "tags",
             "is_public",
+            "is_retired",
             "version",
             "performance_score",
             "total_subscribers",
@@ -180,6 +179,7 @@ class DeploymentSerializer(serializers.ModelSerializer[Deployment]):
 
     version = serializers.IntegerField(source="version.number", read_only=True)
     symbol = serializers.CharField(source="instrument.symbol", read_only=True)
+    stale_since = MomentField(read_only=True, allow_null=True)
     last_bar_time = serializers.SerializerMethodField()
     created_at = MomentField(read_only=True)
     updated_at = MomentField(read_only=True)
@@ -195,6 +195,7 @@ class DeploymentSerializer(serializers.ModelSerializer[Deployment]):
             "parameters",
             "status",
             "detail",
+            "stale_since",
             "last_bar_time",
             "created_at",
             "updated_at",
@@ -254,63 +255,3 @@ class SignalSerializer(serializers.ModelSerializer[Signal]):
     def _may_read(self, signal: Signal) -> bool:
         user = self.context["request"].user
         return signal.formula.is_public or signal.formula.author_id == user.pk or has_role(user, ADMIN)
-
-
-class SubscriptionWriteSerializer(serializers.Serializer[Any]):
-    """A formula to follow."""
-
-    formula_id = serializers.IntegerField(min_value=1)
-
-
-class SubscriptionChangeSerializer(serializers.Serializer[Any]):
-    """Whether its signals are sent as notifications."""
-
-    notify = serializers.BooleanField()
-
-
-class SubscribedFormulaSerializer(serializers.ModelSerializer[Formula]):
-    """The formula as a subscription shows it."""
-
-    created_by = PersonSerializer(source="author", read_only=True)
-
-    class Meta:
-        model = Formula
-        fields = ("id", "name", "description", "category", "is_public", "created_by")
-
-
-class SubscriptionSerializer(serializers.ModelSerializer[Subscription]):
-    """A formula somebody follows."""
-
-    formula = SubscribedFormulaSerializer(read_only=True)
-    created_at = MomentField(read_only=True)
-
-    class Meta:
-        model = Subscription
-        fields = ("id", "formula_id", "formula", "is_active", "notify", "created_at")
-
-
-class ReviewWriteSerializer(serializers.Serializer[Any]):
-    """A rating of 1 to 5 with an optional comment."""
-
-    formula_id = serializers.IntegerField(min_value=1)
-    rating = serializers.IntegerField(min_value=1, max_value=5)
-    comment = serializers.CharField(max_length=2_000, allow_blank=True, required=False)
-
-
-class ReviewChangeSerializer(serializers.Serializer[Any]):
-    """Another rating or comment."""
-
-    rating = serializers.IntegerField(min_value=1, max_value=5, required=False)
-    comment = serializers.CharField(max_length=2_000, allow_blank=True, required=False)
-
-
-class ReviewSerializer(serializers.ModelSerializer[Review]):
-    """A review as everyone reads it."""
-
-    user = PersonSerializer(read_only=True)
-    created_at = MomentField(read_only=True)
-    updated_at = MomentField(read_only=True)
-
-    class Meta:
-        model = Review
-        fields = ("id", "formula_id", "user", "rating", "comment", "created_at", "updated_at")

@@ -1,4 +1,4 @@
-"""The doors to formulas, deployments, signals, subscriptions and reviews."""
+"""The doors to formulas, deployments and signals."""
 
 from typing import Any, cast
 
@@ -15,7 +15,10 @@ from datafeed.selectors import find_instrument
 from formulas import selectors, services
 from formulas.api import serializers as shapes
 from formulas.api.filters import FormulaFilter, SignalFilter
-from formulas.models import Deployment, Formula, Review, Signal, Subscription, Tag
+from formulas.api.preview_shapes import PreviewSerializer, PreviewWriteSerializer
+from formulas.errors import MayNotCopy
+from formulas.models import Deployment, Formula, Signal
+from formulas.preview import preview
 from kernel.api.etags import check_if_match, etag
 from kernel.api.idempotency import idempotent
 from kernel.errors import Forbidden
@@ -24,7 +27,7 @@ from kernel.permissions import OPERATOR, has_role
 ID = "[1-9][0-9]{0,17}"
 
 
-def _read(serializer: type[Serializer[Any]], request: Request, *, partial: bool = False) -> dict[str, Any]:
+def read_body(serializer: type[Serializer[Any]], request: Request, *, partial: bool = False) -> dict[str, Any]:
     """The request's body as `serializer` understands it; raises a validation error that names each field."""
     reader = serializer(data=request.data, partial=partial)
     reader.is_valid(raise_exception=True)
@@ -36,15 +39,13 @@ class FormulaViewSet(viewsets.GenericViewSet[Formula], mixins.ListModelMixin):
 
     serializer_class = shapes.FormulaSerializer
     text_limit = shapes.LONGEST_CODE
-    required_scope = {"validate": "read"}
+    required_scope = {"validate": "read", "preview": "read"}
     filterset_class = FormulaFilter
     lookup_value_regex = ID
     queryset = Formula.objects.none()
 
     def get_queryset(self) -> QuerySet[Formula]:
-        formulas = Formula.objects.visible_to(self.request.user)
-        by = self.request.query_params.get("ordering", "").removeprefix("-")
-        return selectors.with_figures(formulas) if by in selectors.FIGURES else formulas
+        return Formula.objects.visible_to(self.request.user)
 
     def as_shown(self, rows: QuerySet[Any]) -> QuerySet[Any]:
         """Asked for those of one page alone: counting all of them needs none of it. Versions need nothing more."""
@@ -63,7 +64,7 @@ class FormulaViewSet(viewsets.GenericViewSet[Formula], mixins.ListModelMixin):
     @extend_schema(request=shapes.FormulaWriteSerializer, responses={201: shapes.FormulaSerializer})
     @idempotent
     def create(self, request: Request, *args: Any, **kwargs: Any) -> Response:
-        fields = _read(shapes.FormulaWriteSerializer, request)
+        fields = read_body(shapes.FormulaWriteSerializer, request)
         formula = services.create_formula(author=request.user, **fields)
         return self._shown(formula.pk, 201)
 
@@ -82,7 +83,7 @@ class FormulaViewSet(viewsets.GenericViewSet[Formula], mixins.ListModelMixin):
     def _change(self, request: Request, *, partial: bool) -> Response:
         formula = self._own()
         check_if_match(request, _etag(formula))
-        fields = _read(shapes.FormulaWriteSerializer, request, partial=partial)
+        fields = read_body(shapes.FormulaWriteSerializer, request, partial=partial)
         services.change_formula(formula=formula, **fields)
         return self._shown(formula.pk)
 
@@ -93,26 +94,56 @@ class FormulaViewSet(viewsets.GenericViewSet[Formula], mixins.ListModelMixin):
         services.delete_formula(formula=formula)
         return Response(status=204)
 
+    @extend_schema(request=None, responses={201: shapes.FormulaSerializer})
+    @action(detail=True, methods=["post"], filterset_class=None)
+    @idempotent
+    def duplicate(self, request: Request, pk: int) -> Response:
+        """A private copy of one's own, of a formula whose code one may read."""
+        formula = selectors.get_formula(request.user, pk)
+        if not selectors.may_read_code(request.user, formula):
+            raise MayNotCopy
+        return self._shown(services.duplicate_formula(author=request.user, formula=formula).pk, 201)
+
+    @extend_schema(responses=shapes.FormulaSerializer(many=True))
+    @action(detail=False, url_path="my/formulas")
+    def mine(self, request: Request) -> Response:
+        """One's own formulas, the retired ones too."""
+        own = self.filter_queryset(self.get_queryset().filter(author_id=request.user.pk))
+        page = self.paginate_queryset(own)
+        return self.get_paginated_response(cast(Any, self.get_serializer(cast(Any, page), many=True).data))
+
     @extend_schema(request=shapes.CodeSerializer, responses=shapes.CheckSerializer)
     @action(detail=False, methods=["post"], filterset_class=None, pagination_class=None)
     def validate(self, request: Request) -> Response:
         """Say whether code compiles, and where it does not."""
-        code = _read(shapes.CodeSerializer, request)["formula_code"]
+        code = read_body(shapes.CodeSerializer, request)["formula_code"]
         return Response(selectors.check_formula(code))
 
-    @extend_schema(responses={200: {"type": "array", "items": {"type": "string"}}})
-    @action(detail=False, filterset_class=None, pagination_class=None)
-    def categories(self, request: Request) -> Response:
-        """The categories in use."""
-        visible = Formula.objects.visible_to(request.user).exclude(category="")
-        return Response(sorted(set(visible.order_by().values_list("category", flat=True).distinct())))
+    @extend_schema(request=PreviewWriteSerializer, responses=PreviewSerializer)
+    @action(detail=False, methods=["post"], filterset_class=None, pagination_class=None)
+    def preview(self, request: Request) -> Response:
+        """What code would have said on the newest bars; nothing is kept."""
+        fields = read_body(PreviewWriteSerializer, request)
+        shown = preview(
+            code=fields["formula_code"],
+            instrument=find_instrument(fields["symbol"]),
+            resolution=fields["resolution"],
+            bars=fields["bars"],
+            parameters=fields.get("parameters"),
+        )
+        return Response(PreviewSerializer(shown).data)
 
     @extend_schema(responses={200: {"type": "array", "items": {"type": "string"}}})
-    @action(detail=False, filterset_class=None, pagination_class=None)
+    @action(detail=False, url_path="categories(?:/list)?", filterset_class=None, pagination_class=None)
+    def categories(self, request: Request) -> Response:
+        """The categories in use."""
+        return Response(selectors.categories_of(request.user))
+
+    @extend_schema(responses={200: {"type": "array", "items": {"type": "string"}}})
+    @action(detail=False, url_path="tags(?:/list)?", filterset_class=None, pagination_class=None)
     def tags(self, request: Request) -> Response:
         """The tags in use."""
-        visible = Formula.objects.visible_to(request.user)
-        return Response(list(Tag.objects.filter(formulas__in=visible).distinct().values_list("name", flat=True)))
+        return Response(selectors.tags_of(request.user))
 
     @extend_schema(responses=shapes.VersionSerializer(many=True))
     @action(detail=True, filterset_class=None)
@@ -152,7 +183,7 @@ class DeploymentViewSet(viewsets.GenericViewSet[Deployment], mixins.ListModelMix
     @extend_schema(request=shapes.DeploymentWriteSerializer, responses={201: shapes.DeploymentSerializer})
     @idempotent
     def create(self, request: Request, *args: Any, **kwargs: Any) -> Response:
-        fields = _read(shapes.DeploymentWriteSerializer, request)
+        fields = read_body(shapes.DeploymentWriteSerializer, request)
         formula = _deployable(request, fields["formula_id"])
         deployment = services.deploy_formula(
             formula=formula,
@@ -164,7 +195,7 @@ class DeploymentViewSet(viewsets.GenericViewSet[Deployment], mixins.ListModelMix
 
     @extend_schema(request=shapes.DeploymentChangeSerializer, responses=shapes.DeploymentSerializer)
     def partial_update(self, request: Request, *args: Any, **kwargs: Any) -> Response:
-        status = _read(shapes.DeploymentChangeSerializer, request)["status"]
+        status = read_body(shapes.DeploymentChangeSerializer, request)["status"]
         changed = services.set_deployment_status(deployment=self.get_object(), status=status)
         return Response(self.get_serializer(changed).data)
 
@@ -193,81 +224,3 @@ class SignalViewSet(viewsets.GenericViewSet[Signal], mixins.ListModelMixin, mixi
 
     def get_queryset(self) -> QuerySet[Signal]:
         return selectors.signals_of(self.request.user)
-
-
-class SubscriptionViewSet(viewsets.GenericViewSet[Subscription], mixins.ListModelMixin):
-    """The formulas one follows, by formula id."""
-
-    serializer_class = shapes.SubscriptionSerializer
-    lookup_field = "formula_id"
-    lookup_value_regex = ID
-    queryset = Subscription.objects.none()
-
-    def get_queryset(self) -> QuerySet[Subscription]:
-        return Subscription.objects.visible_to(self.request.user).select_related("formula__author")
-
-    @extend_schema(request=shapes.SubscriptionWriteSerializer, responses={201: shapes.SubscriptionSerializer})
-    @idempotent
-    def create(self, request: Request, *args: Any, **kwargs: Any) -> Response:
-        formula_id = _read(shapes.SubscriptionWriteSerializer, request)["formula_id"]
-        formula = selectors.get_formula(request.user, formula_id, field="formula_id")
-        subscription = services.subscribe_to_formula(user=request.user, formula=formula)
-        return Response(self.get_serializer(subscription).data, status=201)
-
-    @extend_schema(request=shapes.SubscriptionChangeSerializer, responses=shapes.SubscriptionSerializer)
-    def partial_update(self, request: Request, formula_id: int) -> Response:
-        notify = _read(shapes.SubscriptionChangeSerializer, request)["notify"]
-        changed = services.change_subscription(user=request.user, formula_id=formula_id, notify=notify)
-        return Response(self.get_serializer(changed).data)
-
-    @extend_schema(responses={204: None})
-    def destroy(self, request: Request, formula_id: int) -> Response:
-        services.unsubscribe_from_formula(user=request.user, formula_id=formula_id)
-        return Response(status=204)
-
-    @extend_schema(request=None, responses=shapes.SubscriptionSerializer)
-    @action(detail=True, methods=["post"])
-    def toggle(self, request: Request, formula_id: int) -> Response:
-        """Switch the subscription on or off."""
-        changed = services.toggle_subscription(user=request.user, formula_id=formula_id)
-        return Response(self.get_serializer(changed).data)
-
-
-class ReviewViewSet(viewsets.GenericViewSet[Review]):
-    """Reviews by subscribers."""
-
-    serializer_class = shapes.ReviewSerializer
-    lookup_value_regex = ID
-    queryset = Review.objects.none()
-
-    def get_queryset(self) -> QuerySet[Review]:
-        return Review.objects.visible_to(self.request.user).select_related("user")
-
-    def _own(self) -> Review:
-        return get_object_or_404(self.get_queryset(), pk=self.kwargs["pk"], user_id=self.request.user.pk)
-
-    @extend_schema(request=shapes.ReviewWriteSerializer, responses={201: shapes.ReviewSerializer})
-    @idempotent
-    def create(self, request: Request, *args: Any, **kwargs: Any) -> Response:
-        fields = _read(shapes.ReviewWriteSerializer, request)
-        formula = selectors.get_formula(request.user, fields.pop("formula_id"), field="formula_id")
-        review = services.review_formula(user=request.user, formula=formula, **fields)
-        return Response(self.get_serializer(review).data, status=201)
-
-    @extend_schema(request=shapes.ReviewChangeSerializer, responses=shapes.ReviewSerializer)
-    def update(self, request: Request, *args: Any, **kwargs: Any) -> Response:
-        fields = _read(shapes.ReviewChangeSerializer, request)
-        return Response(self.get_serializer(services.change_review(review=self._own(), **fields)).data)
-
-    @extend_schema(responses={204: None})
-    def destroy(self, request: Request, *args: Any, **kwargs: Any) -> Response:
-        services.delete_review(review=self._own())
-        return Response(status=204)
-
-    @extend_schema(responses=shapes.ReviewSerializer(many=True))
-    @action(detail=False, url_path=rf"formula/(?P<formula_id>{ID})")
-    def formula(self, request: Request, formula_id: int) -> Response:
-        """The reviews of one formula, newest first."""
-        formula = selectors.get_formula(request.user, formula_id)
-        page = self.paginate_queryset(self.get_queryset().filter(formula=formula))
-        return self.get_paginated_response(cast(Any, self.get_serializer(cast(Any, page), many=True).data))

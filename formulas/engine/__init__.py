@@ -6,6 +6,7 @@ from formulas.engine.compiler import CheckReport, check, compile_formula
 from formulas.engine.decisions import Decision, Reason
 from formulas.engine.history import run_history
 from formulas.engine.live import LiveProgram, SnapshotError
+from formulas.engine.merged import Merged
 from formulas.engine.problems import FormulaError, Problem
 from formulas.engine.program import ENGINE_VERSION, Parameter, Program
 
@@ -18,6 +19,7 @@ __all__ = [
     "Decision",
     "FormulaError",
     "LiveProgram",
+    "Merged",
     "Parameter",
     "Problem",
     "Program",

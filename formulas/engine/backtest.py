@@ -2,44 +2,82 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cache, cached_property
 
 import numpy as np
 from numpy.typing import NDArray
 
 from formulas.engine.bars import Bars
-from formulas.engine.broker import Broker, Terms, Trade
-from formulas.engine.columns.board import Board
+from formulas.engine.broker import Broker, LateBroker, Terms
 from formulas.engine.compiler import compile_formula
 from formulas.engine.decisions import Orders
+from formulas.engine.history import run
 from formulas.engine.live import LiveProgram
 from formulas.engine.metrics import Calendar, Curve, Metrics, calendar_of, drawdown, measure
-from formulas.engine.plan import Plan, walk
+from formulas.engine.native import kernels_for
 from formulas.engine.program import Program
+from formulas.engine.tape import Tape
+from formulas.engine.trades import Trades
 
 IN_SAMPLE = 0.7
+BARS_AT_ONCE = 131_072
 
 Floats = NDArray[np.float64]
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@dataclass(frozen=True, eq=False)
 class Backtest:
     """The result of a backtest; curves have one value for each bar, at its close.
 
-    `trades` are in order of entry; the last may be open. `drawdown` is 0 or below. `in_sample` and `out_of_sample`
-    are the metrics of the first 70 and the last 30 percent of the bars of this one run. `refused` counts actions
-    whose size or level was na.
+    `trades` are in order of entry; the last may be open. `refused` counts actions whose size or level was na.
+    What is a property is worked out when it is first asked for.
     """
 
     metrics: Metrics
-    trades: list[Trade]
-    equity: Floats
-    drawdown: Floats
-    buy_and_hold: Floats
-    in_sample: Metrics
-    out_of_sample: Metrics
     assumptions: dict[str, str | float | int | bool | None]
     refused: int
+    _curve: Curve
+    _market: Curve
+    _calendar: Calendar
+
+    @property
+    def trades(self) -> Trades:
+        """The closed trades, then the open one."""
+        return Trades.of(self._curve.trades)
+
+    @property
+    def equity(self) -> Floats:
+        """The account at each close."""
+        return self._curve.equity
+
+    @property
+    def buy_and_hold(self) -> Floats:
+        """The account of one who bought at once and kept it."""
+        return self._market.equity
+
+    @cached_property
+    def drawdown(self) -> Floats:
+        """The distance from the highest equity so far, 0 or below."""
+        return drawdown(self._curve.start, self._curve.equity)
+
+    @cached_property
+    def in_sample(self) -> Metrics:
+        """The metrics of the first 70 percent of the bars of this one run."""
+        return self._of(0, self._cut)
+
+    @cached_property
+    def out_of_sample(self) -> Metrics:
+        """The metrics of the last 30 percent of the bars of this one run."""
+        return self._of(self._cut, len(self.equity))
+
+    @property
+    def _cut(self) -> int:
+        return int(len(self.equity) * IN_SAMPLE)
+
+    def _of(self, first: int, stop: int) -> Metrics:
+        return measure(part(self._curve, first, stop), self._calendar, part(self._market, first, stop))
 
 
 def backtest(
@@ -50,36 +88,38 @@ def backtest(
     curve, refused = run_account(program, bars, terms)
     market = hold(bars, terms)
     calendar = calendar_of(bars.time, periods_per_year)
-    cut = int(len(bars) * IN_SAMPLE)
-    return Backtest(
-        metrics=measure(curve, calendar, market),
-        trades=list(curve.trades),
-        equity=curve.equity,
-        drawdown=drawdown(curve.start, curve.equity),
-        buy_and_hold=market.equity,
-        in_sample=measure(part(curve, 0, cut), calendar, part(market, 0, cut)),
-        out_of_sample=measure(part(curve, cut, len(bars)), calendar, part(market, cut, len(bars))),
-        assumptions=_assumptions(program, len(bars), terms, calendar),
-        refused=refused,
-    )
+    metrics = measure(curve, calendar, market)
+    return Backtest(metrics, _assumptions(program, len(bars), terms, calendar), refused, curve, market, calendar)
 
 
-def run_account(program: Program, bars: Bars, terms: Terms, board: Board | None = None) -> tuple[Curve, int]:
+def run_account(
+    program: Program, bars: Bars, terms: Terms, given: Mapping[int, Floats] | None = None, late: bool = False
+) -> tuple[Curve, int]:
     """The curve of a formula's account over bars, and how many of its actions were refused.
 
-    `board` holds columns over the same bars that other programs share.
+    `given` are columns of nodes that are known already. A `late` account hears of every decision one bar later.
     """
-    broker = Broker(terms)
+    kernels = kernels_for(len(bars) * (len(program.nodes) + 1))
+    if kernels is None:
+        return _step_account(program, bars, terms, late)
+    tape = Tape(program, bars, given=given, terms=terms, late=late)
+    for start in range(0, len(bars), BARS_AT_ONCE):
+        tape.advance(kernels, start, min(start + BARS_AT_ONCE, len(bars)))
+    return Curve(terms.initial_capital, bars.time, tape.equity, tape.held, tape.trades()), tape.refused
+
+
+def _step_account(program: Program, bars: Bars, terms: Terms, late: bool) -> tuple[Curve, int]:
+    """The same bar by bar in plain Python."""
     if program.reads_account:
         live = LiveProgram(program, terms)
-        broker = live.broker or broker
+        broker = live.broker = LateBroker(terms) if late else Broker(terms)
         equity, held = np.empty(len(bars)), np.zeros(len(bars), dtype=bool)
         for index, bar in enumerate(bars.rows()):
             live.advance(bar)
             equity[index], held[index] = broker.equity, broker.units != 0.0
         return _curve(broker, terms, bars, equity, held), live.refused
-    plan = Plan(program, board or Board(bars), bars)
-    return _curve(broker, terms, bars, *walk(plan, broker, bars)), plan.refused
+    done = run(program, bars)
+    return replay(LateBroker(terms) if late else Broker(terms), bars, done.orders, terms), done.refused
 
 
 def replay(broker: Broker, bars: Bars, orders: dict[int, Orders], terms: Terms) -> Curve:
@@ -95,18 +135,25 @@ def replay(broker: Broker, bars: Bars, orders: dict[int, Orders], terms: Terms) 
 
 def hold(bars: Bars, terms: Terms) -> Curve:
     """Buying at the first open at which an order can fill, and keeping it."""
-    return run_account(compile_formula("buy()"), bars, terms)[0]
+    return run_account(_holding(), bars, terms)[0]
+
+
+@cache
+def _holding() -> Program:
+    return compile_formula("buy()")
 
 
 def part(curve: Curve, first: int, stop: int) -> Curve:
     """The curve over bars `first` to `stop`, with the trades that ended, or are open at the end, among them."""
     start = curve.start if first == 0 else float(curve.equity[first - 1])
-    trades = [t for t in curve.trades if first <= (len(curve.equity) - 1 if t.exit_bar is None else t.exit_bar) < stop]
-    return Curve(start, curve.times[first:stop], curve.equity[first:stop], curve.held[first:stop], trades)
+    trades = Trades.of(curve.trades)
+    ends = np.where(trades.is_open, len(curve.equity) - 1, trades.table[:, 1])
+    inside = Trades(trades.table[(first <= ends) & (ends < stop)])
+    return Curve(start, curve.times[first:stop], curve.equity[first:stop], curve.held[first:stop], inside)
 
 
 def _curve(broker: Broker, terms: Terms, bars: Bars, equity: Floats, held: NDArray[np.bool_]) -> Curve:
-    return Curve(terms.initial_capital, bars.time, equity, held, broker.all_trades())
+    return Curve(terms.initial_capital, bars.time, equity, held, Trades.of(broker.all_trades()))
 
 
 def _assumptions(

@@ -184,7 +184,7 @@ def _run_live(program: Program, bars: Bars) -> list[Decision]:
 DRIVERS: dict[str, Callable[[Program, Bars], list[Decision]]] = {
     "history": run_history,
     "live": _run_live,
-    "reference": lambda program, bars: run(program, bars, block=1).decisions,
+    "reference": lambda program, bars: run(program, bars, plain=True).decisions,
 }
 COMMANDS: dict[str, Callable[[dict[str, Any]], Any]] = {
     "check": _check,

@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from typing import Literal, NamedTuple, TypedDict, cast
 
 from formulas.engine.program import NO_NODE, Action, Program
-from formulas.engine.vocabulary import SIDES, SIZED_ACTIONS
+from formulas.engine.steps.verdicts import decide
+from formulas.engine.vocabulary import ACTIONS, SIDES
 
 Side = Literal["buy", "sell"]
 Values = Sequence[float] | Mapping[int, float]
@@ -56,18 +57,19 @@ class Orders(NamedTuple):
 
 
 class Judge:
-    """Applies a program's actions to the values of one bar; all drivers decide here.
+    """Applies a program's actions to the values of one bar; all drivers decide by the same step.
 
     `refused` counts actions whose size or level was na, and entries that would have stood without the stop or
     target that their formula asked for.
     """
 
-    __slots__ = ("_actions", "_conditions", "_explains", "_protections", "_texts", "_warmup", "guards", "refused")
+    __slots__ = ("_actions", "_asked", "_conditions", "_rows", "_texts", "_verdicts", "_warmup", "guards", "refused")
 
-    def __init__(self, program: Program, explains: bool = True) -> None:
-        self._explains = explains
-        self._actions = tuple(action for action in program.actions if action.level == NO_NODE)
-        self._protections = tuple(action for action in program.actions if action.level != NO_NODE)
+    def __init__(self, program: Program) -> None:
+        self._actions = program.actions
+        self._rows = [number for action in program.actions for number in action_row(program, action)]
+        self._asked = [0.0] * (2 * len(program.actions))
+        self._verdicts = [0.0] * len(program.actions)
         self._texts = program.texts
         self._conditions = program.conditions
         self._warmup = program.warmup_bars
@@ -81,36 +83,47 @@ class Judge:
         """
         if bar_index < self._warmup:
             return Orders([], ())
-        protections = {action.name: action for action in reversed(self._protections) if values[action.guard] == 1.0}
-        known = [Protection(name, values[action.level], action.is_percent) for name, action in protections.items()]
-        set_now = tuple(one for one in known if one.level == one.level and (one.level > 0.0 or not one.is_percent))
-        self.refused += len(known) - len(set_now)
-        may_enter = len(known) == len(set_now)
-        return Orders(self._decide(bar_index, time, close, values, may_enter), set_now)
+        for place, action in enumerate(self._actions):
+            self._asked[2 * place] = values[action.guard]
+            amount = amount_of(action)
+            self._asked[2 * place + 1] = 1.0 if amount == NO_NODE else values[amount]
+        self.refused += decide(self._rows, len(self._actions), self._asked, self._verdicts)
+        orders = Orders([], ())
+        for action, verdict in zip(self._actions, self._verdicts, strict=True):
+            if verdict == verdict and action.level != NO_NODE:
+                orders = orders._replace(
+                    protections=(*orders.protections, Protection(action.name, verdict, action.is_percent))
+                )
+            elif verdict == verdict:
+                orders.decisions.append(self._decision(action, bar_index, time, close, verdict, values))
+        return orders
 
-    def _decide(self, bar_index: int, time: int, close: float, values: Values, may_enter: bool) -> list[Decision]:
-        decisions: list[Decision] = []
-        taken: set[tuple[Side | None, float | None]] = set()
-        for action in self._actions:
-            side = cast("Side | None", SIDES.get(action.name))
-            if values[action.guard] != 1.0 or (side, action.number) in taken:
-                continue
-            size = 1.0 if action.size == NO_NODE else values[action.size]
-            if size != size or (action.name in SIZED_ACTIONS and not may_enter):
-                self.refused += 1
-                continue
-            taken.add((side, action.number))
-            share = min(max(size, 0.0), 1.0)
-            why = self._why(action, values) if self._explains else ()
-            decisions.append(Decision(bar_index, time, action.name, side, share, close, why, action.number))
-        return decisions
-
-    def _why(self, action: Action, values: Values) -> tuple[Reason, ...]:
-        return tuple(
+    def _decision(
+        self, action: Action, bar_index: int, time: int, close: float, size: float, values: Values
+    ) -> Decision:
+        side = cast("Side | None", SIDES.get(action.name))
+        why = tuple(
             Reason(expression=self._texts[node], value=self._shown(node, values[node])) for node in action.reasons
         )
+        return Decision(bar_index, time, action.name, side, size, close, why, action.number)
 
     def _shown(self, node: int, value: float) -> float | bool | None:
         if value != value:
             return None
         return value == 1.0 if self._conditions[node] else value
+
+
+def amount_of(action: Action) -> int:
+    """The node of an action's size or level; NO_NODE when it has neither."""
+    return action.size if action.level == NO_NODE else action.level
+
+
+def action_row(program: Program, action: Action) -> tuple[int, ...]:
+    """An action as the numbers that steps.verdicts reads; the columns of a driver are left at 0.
+
+    Of one key are a buy and a cover, a sell, a short and a close, alerts of one number, levels of one kind.
+    """
+    is_level = action.level != NO_NODE
+    keys = [(one.name if one.level != NO_NODE else SIDES.get(one.name), one.number) for one in program.actions]
+    key = keys.index((action.name if is_level else SIDES.get(action.name), action.number))
+    return (ACTIONS.index(action.name), key, int(is_level), int(action.is_percent), 0, 0)

@@ -2,22 +2,28 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
+from formulas.engine.assembly import action_nodes
 from formulas.engine.bars import Bar, Bars
 from formulas.engine.broker import Terms
 from formulas.engine.decisions import Decision, Judge, Orders
 from formulas.engine.live import LiveProgram
 from formulas.engine.machine import Frame, Machine
+from formulas.engine.native import kernels_for
 from formulas.engine.program import Program
+from formulas.engine.tape import Tape
 from formulas.engine.timeframes import NOT_RELEASED
 
 BLOCK = 1024
+BLOCKS_AT_ONCE = 64
 
-Columns = list[list[float]]
+Lists = list[list[float]]
+Columns = Mapping[int, NDArray[np.float64]]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -39,41 +45,53 @@ def run_history(program: Program, bars: Bars) -> list[Decision]:
     return run(program, bars).decisions
 
 
-def run(program: Program, bars: Bars, block: int = BLOCK) -> History:
+def run(program: Program, bars: Bars, block: int = BLOCK, plain: bool = False) -> History:
     """Run a program from its beginning over closed bars, `block` bars at a time; any block gives the same.
 
-    A program that reads its account goes bar by bar, with the account of default terms.
+    A program that reads its account has one of default terms. `plain` keeps to Python, which the machine code agrees
+    with.
     """
-    if program.reads_account:
-        return _run_with_account(program, bars)
-    machine = Machine(program)
     judge = Judge(program)
     orders: dict[int, Orders] = {}
     outputs = {output.name: np.full(len(bars), np.nan) for output in program.outputs}
-    for start in range(0, len(bars), block):
-        stop = min(start + block, len(bars))
-        columns = _evaluate(machine, len(program.nodes), bars, start, stop)
+    for start, columns in evaluated(program, bars, read_nodes(program), block, plain):
         for output in program.outputs:
-            outputs[output.name][start:stop] = columns[output.node]
+            column = columns[output.node]
+            outputs[output.name][start : start + len(column)] = column
         orders.update(_decide(judge, columns, bars, start))
     return History(orders, outputs, judge.refused)
 
 
-def _run_with_account(program: Program, bars: Bars) -> History:
-    live = LiveProgram(program, Terms())
-    orders: dict[int, Orders] = {}
-    outputs = {output.name: np.full(len(bars), np.nan) for output in program.outputs}
-    for index in range(len(bars)):
-        if decisions := live.advance(bars.row(index)):
-            orders[index] = Orders(decisions, ())
-        for output in program.outputs:
-            outputs[output.name][index] = live.values[output.node]
-    return History(orders, outputs, live.refused)
+def read_nodes(program: Program) -> list[int]:
+    """The nodes whose values decisions and outputs show."""
+    of_actions = {node for action in program.actions for node in (*action_nodes(action), *action.reasons)}
+    return sorted(of_actions | {output.node for output in program.outputs})
 
 
-def _evaluate(machine: Machine, nodes: int, bars: Bars, start: int, stop: int) -> Columns:
+def evaluated(
+    program: Program, bars: Bars, wanted: Sequence[int], block: int = BLOCK, plain: bool = False
+) -> Iterator[tuple[int, Columns]]:
+    """The first bar and the columns of the wanted nodes, part after part."""
+    kernels = None if plain else kernels_for(len(bars) * len(program.nodes))
+    if kernels is not None:
+        tape = Tape(program, bars, wanted, terms=Terms() if program.reads_account else None)
+        for start in range(0, len(bars), block * BLOCKS_AT_ONCE):
+            yield start, tape.advance(kernels, start, min(start + block * BLOCKS_AT_ONCE, len(bars)))
+    elif program.reads_account:
+        live = LiveProgram(program, Terms())
+        for index, bar in enumerate(bars.rows()):
+            live.advance(bar)
+            yield index, {node: np.array([live.values[node]]) for node in wanted}
+    else:
+        machine = Machine(program)
+        for start in range(0, len(bars), block):
+            columns = _evaluate(machine, len(program.nodes), bars, start, min(start + block, len(bars)))
+            yield start, {node: np.array(columns[node]) for node in wanted}
+
+
+def _evaluate(machine: Machine, nodes: int, bars: Bars, start: int, stop: int) -> Lists:
     """The values of all nodes over one block; states move on."""
-    columns: Columns = [[]] * nodes
+    columns: Lists = [[]] * nodes
     for target, value in machine.constants:
         columns[target] = [value] * (stop - start)
     for target, name in machine.columns:
@@ -87,7 +105,7 @@ def _evaluate(machine: Machine, nodes: int, bars: Bars, start: int, stop: int) -
     return columns
 
 
-def _evaluate_higher(frame: Frame, columns: Columns, rows: list[Bar], constants: dict[int, float]) -> None:
+def _evaluate_higher(frame: Frame, columns: Lists, rows: list[Bar], constants: dict[int, float]) -> None:
     """The values of a higher timeframe's nodes, placed at the bars that release them."""
     pushed = [frame.aggregator.push(row) if frame.aggregator else [] for row in rows]
     places = [place for place, released in enumerate(pushed) for _ in released]
@@ -111,10 +129,10 @@ def _column(bars: Bars, name: str, start: int, stop: int) -> list[float]:
 
 
 def _decide(judge: Judge, columns: Columns, bars: Bars, start: int) -> dict[int, Orders]:
-    fired = {place for guard in judge.guards for place, value in enumerate(columns[guard]) if value == 1.0}
+    fired = [np.flatnonzero(columns[guard] == 1.0) for guard in judge.guards]
     orders: dict[int, Orders] = {}
-    for place in sorted(fired):
-        values = [column[place] for column in columns]
+    for place in np.unique(np.concatenate(fired)).tolist() if fired else []:
+        values = {node: float(column[place]) for node, column in columns.items()}
         index = start + place
         orders[index] = judge.judge(index, int(bars.time[index]), float(bars.close[index]), values)
     return orders

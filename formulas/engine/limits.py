@@ -7,6 +7,7 @@ import ast
 from formulas.engine.problems import FormulaError, Problem
 
 MAX_SOURCE_BYTES = 4096
+MAX_WORDS = 1500  # Python's parser needs 2 microseconds for each
 MAX_BRACKETS = 50
 MAX_STATEMENTS = 64
 MAX_IF_NESTING = 8
@@ -17,6 +18,9 @@ MAX_LENGTH = 5000
 MAX_NUMBER = 1e15
 MAX_STATE_DOUBLES = 131_072  # 1 MB for one instrument
 MAX_PROBLEMS = 20
+
+LEAVES = frozenset({ast.Name, ast.Constant})
+MARKS = frozenset({ast.Load, ast.Store, ast.And, ast.Or, ast.Lt, ast.Gt})
 
 
 def refuse_at(node: ast.AST, message: str, hint: str) -> FormulaError:
@@ -47,8 +51,8 @@ def check_shape(tree: ast.AST) -> None:
         elif isinstance(node, ast.expr):
             depth += 1
             _check_expression(node, depth)
-        children = list(_children(node))
-        pending.extend((child, depth) for child in reversed(children))
+        if type(node) not in LEAVES:
+            pending.extend([(child, depth) for child in reversed(_children(node))])
 
 
 def _check_expression(node: ast.expr, depth: int) -> None:
@@ -64,7 +68,7 @@ def _children(node: ast.AST) -> list[ast.AST]:
     """The children one level down; a chain such as a + b - c is one level, however long."""
     if isinstance(node, ast.BinOp):
         return list(chain(node))
-    return list(ast.iter_child_nodes(node))
+    return [child for child in ast.iter_child_nodes(node) if type(child) not in MARKS]
 
 
 def chain(node: ast.BinOp) -> list[ast.expr]:
@@ -87,4 +91,6 @@ def operands(node: ast.expr) -> int:
         return 1 + len(node.comparators)
     if isinstance(node, ast.Call):
         return len(node.args) + len(node.keywords)
+    if isinstance(node, ast.Tuple | ast.List | ast.Set):
+        return len(node.elts)
     return 1

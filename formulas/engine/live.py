@@ -4,15 +4,14 @@ from __future__ import annotations
 
 import hashlib
 import struct
-from collections.abc import Callable
 
-from formulas.engine.bars import Bar, BarError, fault
+import numpy as np
+
+from formulas.engine.bars import Bar
 from formulas.engine.broker import BROKER_DOUBLES, Broker, Terms
 from formulas.engine.decisions import Decision, Judge
-from formulas.engine.machine import Frame, Machine, Task
 from formulas.engine.program import Program
-from formulas.engine.timeframes import NOT_RELEASED
-from formulas.engine.vocabulary import ACCOUNT
+from formulas.engine.stepper import Stepper
 
 HEADER = struct.Struct("<4sB32sqqq")
 ACCOUNT_STATE = struct.Struct(f"<{BROKER_DOUBLES}d")
@@ -29,23 +28,26 @@ class SnapshotError(ValueError):
 class LiveProgram:
     """A program at work on one instrument, from its first bar on.
 
-    `bars` counts the bars it has seen, `last_time` is the start of the last one. `broker` keeps the account of a
-    program that reads it, or of any when `terms` are given; else it is None.
+    `broker` keeps the account of a program that reads it, or of any when `terms` are given; else it is None.
     """
 
-    __slots__ = ("_judge", "_machine", "_table", "_values", "bars", "broker", "last_time", "program")
+    __slots__ = ("_judge", "_stepper", "broker", "program")
 
     def __init__(self, program: Program, terms: Terms | None = None) -> None:
         self.program = program
         self.broker = Broker(terms or Terms()) if terms is not None or program.reads_account else None
-        self.bars = 0
-        self.last_time: int | None = None
-        self._machine = Machine(program)
+        self._stepper = Stepper(program.nodes)
         self._judge = Judge(program)
-        self._values = [0.0] * len(program.nodes)
-        for target, value in self._machine.constants:
-            self._values[target] = value
-        self._table = [_padded(task) for task in self._machine.tasks]
+
+    @property
+    def bars(self) -> int:
+        """How many bars it has seen."""
+        return self._stepper.bars
+
+    @property
+    def last_time(self) -> int | None:
+        """When the last bar began, in epoch seconds."""
+        return self._stepper.last_time
 
     @property
     def refused(self) -> int:
@@ -55,28 +57,21 @@ class LiveProgram:
     @property
     def values(self) -> tuple[float, ...]:
         """The value of every node at the last bar; NaN for na."""
-        return tuple(self._values)
+        return tuple(self._stepper.values)
 
     def advance(self, bar: Bar) -> list[Decision]:
         """Take the next closed bar and give the decisions at its close.
 
         Raises BarError, with nothing changed, unless the bar follows the last one and is consistent.
         """
-        reason = fault(bar, self.last_time)
-        if reason is not None:
-            raise BarError(self.bars, reason)
-        index = self.bars
+        self._stepper.check(bar)
+        index, values = self._stepper.bars, self._stepper.values
         if self.broker is not None:
             self.broker.advance(index, bar)
-        self._read(bar)
-        for frame in self._machine.higher:
-            self._evaluate_higher(frame, bar)
-        self._evaluate()
-        self.bars += 1
-        self.last_time = int(bar.time)
-        if not any(self._values[guard] == 1.0 for guard in self._judge.guards):
+        self._stepper.advance(bar, self.broker)
+        if not any(values[guard] == 1.0 for guard in self._judge.guards):
             return []
-        orders = self._judge.judge(index, int(bar.time), float(bar.close), self._values)
+        orders = self._judge.judge(index, int(bar.time), float(bar.close), values)
         if self.broker is not None:
             self.broker.place(orders)
         return orders.decisions
@@ -87,7 +82,7 @@ class LiveProgram:
         version = bytes.fromhex(self.program.version_hash)
         header = HEADER.pack(MAGIC, FORMAT, version, self.bars, time, self.refused)
         account = b"" if self.broker is None else ACCOUNT_STATE.pack(*self.broker.dump())
-        body = header + account + self._machine.dump()
+        body = header + account + self._stepper.dump().astype("<f8").tobytes()
         return body + hashlib.sha256(body).digest()
 
     def restore(self, snapshot: bytes) -> None:
@@ -104,56 +99,19 @@ class LiveProgram:
             self._load(body[HEADER.size :])
         except (ValueError, struct.error) as error:
             raise SnapshotError(str(error)) from error
-        self.bars = bars
-        self.last_time = None if time == NO_TIME else time
+        self._stepper.bars = bars
+        self._stepper.last_time = None if time == NO_TIME else time
         self._judge.refused = refused
 
     def _load(self, state: bytes) -> None:
         """The states of the machine and the account; the one that fails first leaves both as they were."""
         if self.broker is None:
-            self._machine.load(state)
+            self._stepper.load(np.frombuffer(state, dtype="<f8"))
             return
-        before = self._machine.dump()
-        self._machine.load(state[ACCOUNT_STATE.size :])
+        before = self._stepper.dump()
+        self._stepper.load(np.frombuffer(state[ACCOUNT_STATE.size :], dtype="<f8"))
         try:
             self.broker.load(ACCOUNT_STATE.unpack_from(state))
         except ValueError:
-            self._machine.load(before)
+            self._stepper.load(before)
             raise
-
-    def _read(self, bar: Bar) -> None:
-        for target, name in self._machine.columns:
-            if name == "bar_index":
-                self._values[target] = float(self.bars)
-            else:
-                self._values[target] = float(getattr(self.broker if name in ACCOUNT else bar, name))
-
-    def _evaluate_higher(self, frame: Frame, bar: Bar) -> None:
-        values = self._values
-        released = frame.aggregator.push(bar) if frame.aggregator else []
-        if not released:
-            for target in frame.targets():
-                values[target] = NOT_RELEASED
-        for higher in released:
-            for target, name in frame.columns:
-                values[target] = float(getattr(higher if name == "bar_index" else higher.bar, name))
-            for target, step, inputs in frame.tasks:
-                values[target] = step(*[values[i] for i in inputs])
-
-    def _evaluate(self) -> None:
-        values = self._values
-        for arity, target, step, a, b, c, more in self._table:
-            if arity == 1:
-                values[target] = step(values[a])
-            elif arity == 2:
-                values[target] = step(values[a], values[b])
-            elif arity == 3:
-                values[target] = step(values[a], values[b], values[c])
-            else:
-                values[target] = step(*[values[i] for i in more])
-
-
-def _padded(task: Task) -> tuple[int, int, Callable[..., float], int, int, int, tuple[int, ...]]:
-    """A task as one flat row: how many inputs, target, step, three places for the inputs, and all of them."""
-    a, b, c = (*task.inputs, 0, 0)[:3]
-    return len(task.inputs), task.target, task.step, a, b, c, task.inputs

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from itertools import pairwise
 from typing import Any
@@ -15,6 +16,9 @@ from formulas.engine.score import Day, Score, performance_score
 
 EXACT = {"parity": "exact"}
 SAID = ("time", "side", "size")
+SAID_BESIDE = ("action", "price")
+PLACES = {"size": 4, "price": 8}  # what signals and prices are kept to
+MOST_EXPOSED = 10
 
 
 class RecordError(ValueError):
@@ -25,7 +29,9 @@ def certify(record: Mapping[str, Any], bars: Bars) -> dict[str, Any]:
     """Whether the signals of a deployment are those that its formula gives over its bars; else the first difference.
 
     The record holds `formula`, `parameters` and `version_hash`, and `signals` of `{time, side, size}` with the start
-    of the bar in epoch seconds; signals before `since` were not raised. When signals have a `hash` the chain that
+    of the bar in epoch seconds; `action` and `price`, the bar's close, are compared where signals have them. Signals
+    before `since` were not raised, and those after the first and up to the second time of each pair in `skipped`
+    (null: for good) need not have been. Sizes are compared to four places. When signals have a `hash` the chain that
     begins at `version_hash` is checked as well. Raises FormulaError or RecordError.
     """
     program = compile_formula(str(record.get("formula", "")), record.get("parameters") or None)
@@ -34,9 +40,9 @@ def certify(record: Mapping[str, Any], bars: Bars) -> dict[str, Any]:
     signals = _entries(record, "signals", SAID)
     if any("hash" in signal for signal in signals):
         _check_chain({"version_hash": program.version_hash}, signals)
-    since = record.get("since") or 0
-    decided = [_said(decision) for decision in run_history(program, bars) if decision.side and decision.time >= since]
-    recorded = [{name: signal[name] for name in SAID} for signal in signals]
+    names = [*SAID, *(name for name in SAID_BESIDE if signals and all(name in signal for signal in signals))]
+    recorded = [{name: _comparable(name, signal[name]) for name in names} for signal in signals]
+    decided = [_said(decision, names) for decision in _asked_for(record, run_history(program, bars), signals)]
     for place in range(max(len(decided), len(recorded))):
         expected = decided[place] if place < len(decided) else None
         found = recorded[place] if place < len(recorded) else None
@@ -64,13 +70,43 @@ def score_of(record: Mapping[str, Any]) -> Score:
 
 def _day(entry: Mapping[str, Any]) -> Day:
     net, exposure, market = (_number(entry, name) for name in ("net_return", "exposure", "market_return"))
-    if net <= -1.0 or not 0.0 <= exposure <= 1.0:
-        raise RecordError("a day loses less than everything and is exposed from 0 to 1")
+    if net <= -1.0 or abs(exposure) > MOST_EXPOSED:
+        raise RecordError(f"a day loses less than everything and is exposed to at most {MOST_EXPOSED} times its equity")
     return Day(net, exposure, market, int(_number(entry, "closed_trades")))
 
 
-def _said(decision: Decision) -> dict[str, Any]:
-    return {"time": decision.time, "side": decision.side, "size": decision.size}
+def _asked_for(
+    record: Mapping[str, Any], decisions: Sequence[Decision], signals: Sequence[Mapping[str, Any]]
+) -> list[Decision]:
+    """The decisions that there must be a signal of, and those of skipped bars that there is one of all the same."""
+    since, skipped = record.get("since") or 0, _periods(record)
+    raised = {str((signal["time"], signal["side"])) for signal in signals}  # what is recorded can be anything
+    return [
+        one
+        for one in decisions
+        if one.side
+        and one.time >= since
+        and (str((one.time, one.side)) in raised or not any(after < one.time <= through for after, through in skipped))
+    ]
+
+
+def _periods(record: Mapping[str, Any]) -> list[tuple[float, float]]:
+    periods = record.get("skipped") or []
+    try:
+        ends = [(-math.inf if a is None else float(a), math.inf if b is None else float(b)) for a, b in periods]
+    except (TypeError, ValueError):
+        raise RecordError("skipped must be a list of pairs of times") from None
+    return ends
+
+
+def _said(decision: Decision, names: Sequence[str]) -> dict[str, Any]:
+    return {name: _comparable(name, getattr(decision, name)) for name in names}
+
+
+def _comparable(name: str, value: Any) -> Any:
+    places = PLACES.get(name)
+    is_number = isinstance(value, int | float) and not isinstance(value, bool)
+    return round(value, places) if places is not None and is_number else value
 
 
 def _different(place: int | None, expected: Any, recorded: Any) -> dict[str, Any]:

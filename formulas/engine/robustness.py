@@ -6,19 +6,20 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
+from numpy.typing import NDArray
 
-from formulas.engine.backtest import replay, run_account
-from formulas.engine.bars import Bar, Bars
-from formulas.engine.broker import Broker, Terms, Trade
-from formulas.engine.columns.board import Board
-from formulas.engine.decisions import Orders
-from formulas.engine.live import LiveProgram
-from formulas.engine.metrics import Curve, Metrics, calendar_of, measure
-from formulas.engine.plan import Plan
+from formulas.engine.backtest import run_account
+from formulas.engine.bars import Bars
+from formulas.engine.broker import Terms
+from formulas.engine.metrics import Metrics, calendar_of, measure
 from formulas.engine.program import Program
+from formulas.engine.trades import Trade
 
 RUNS = 1000
 PERCENTILES = (5, 50, 95)
+MOST_DRAWN = 2_000_000  # results in memory at once: a formula may trade on every other bar
+
+Floats = NDArray[np.float64]
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,27 +43,6 @@ class Stress:
     late_fills: Metrics
 
 
-class LateBroker(Broker):
-    """A broker that hears of every decision one bar late."""
-
-    __slots__ = ("_heard",)
-
-    def __init__(self, terms: Terms) -> None:
-        super().__init__(terms)
-        self._heard: Orders | None = None
-
-    def advance(self, index: int, bar: Bar) -> None:
-        """Go over a bar, then take what was decided at the close before it."""
-        super().advance(index, bar)
-        if self._heard is not None:
-            super().place(self._heard)
-            self._heard = None
-
-    def place(self, orders: Orders) -> None:
-        """Keep what was decided for a bar."""
-        self._heard = orders
-
-
 def monte_carlo(trades: Sequence[Trade], capital: float, runs: int = RUNS, seed: int = 0) -> MonteCarlo | None:
     """Draw as many closed trades as there are, with replacement, `runs` times; None without a closed trade.
 
@@ -71,16 +51,26 @@ def monte_carlo(trades: Sequence[Trade], capital: float, runs: int = RUNS, seed:
     results = np.array([trade.pnl for trade in trades if trade.exit_bar is not None])
     if not results.size:
         return None
-    drawn = np.random.default_rng(seed).choice(results, size=(runs, results.size))
-    equity = np.concatenate((np.full((runs, 1), capital), capital + np.cumsum(drawn, axis=1)), axis=1)
-    falls = (equity / np.maximum.accumulate(equity, axis=1) - 1.0).min(axis=1)
-    growth = equity[:, -1] / capital - 1.0
+    chance = np.random.default_rng(seed)
+    growth, falls = np.empty(runs), np.empty(runs)
+    at_once = max(1, MOST_DRAWN // results.size)
+    for start in range(0, runs, at_once):
+        some = slice(start, min(start + at_once, runs))
+        drawn = chance.choice(results, size=(some.stop - start, results.size))
+        growth[some], falls[some] = _endings(drawn, capital)
     return MonteCarlo(
         runs=runs,
         total_return=tuple(np.percentile(growth, PERCENTILES).tolist()),
         max_drawdown=tuple(np.percentile(falls, PERCENTILES).tolist()),
         loss_probability=float((growth < 0.0).mean()),
     )
+
+
+def _endings(drawn: Floats, capital: float) -> tuple[Floats, Floats]:
+    """What each run of results brings by its end, and its deepest fall."""
+    equity = np.concatenate((np.full((len(drawn), 1), capital), capital + np.cumsum(drawn, axis=1)), axis=1)
+    falls = (equity / np.maximum.accumulate(equity, axis=1) - 1.0).min(axis=1)
+    return equity[:, -1] / capital - 1.0, falls
 
 
 def stress(program: Program, bars: Bars, terms: Terms | None = None, periods_per_year: float | None = None) -> Stress:
@@ -95,20 +85,5 @@ def stress(program: Program, bars: Bars, terms: Terms | None = None, periods_per
     calendar = calendar_of(bars.time, periods_per_year)
     return Stress(
         double_costs=measure(run_account(program, bars, dear)[0], calendar),
-        late_fills=measure(_late(program, bars, terms), calendar),
+        late_fills=measure(run_account(program, bars, terms, late=True)[0], calendar),
     )
-
-
-def _late(program: Program, bars: Bars, terms: Terms) -> Curve:
-    broker = LateBroker(terms)
-    if not program.reads_account:
-        plan = Plan(program, Board(bars), bars)
-        orders = {int(index): plan.orders(int(index)) for index in np.flatnonzero(plan.fires)}
-        return replay(broker, bars, orders, terms)
-    live = LiveProgram(program, terms)
-    live.broker = broker
-    equity, held = np.empty(len(bars)), np.zeros(len(bars), dtype=bool)
-    for index, bar in enumerate(bars.rows()):
-        live.advance(bar)
-        equity[index], held[index] = broker.equity, broker.units != 0.0
-    return Curve(terms.initial_capital, bars.time, equity, held, broker.all_trades())

@@ -24,8 +24,12 @@ Floats = NDArray[np.float64]
 
 @dataclass(frozen=True, slots=True)
 class Day:
-    """One day after publication: the account's return net of costs, the share of the day it held a position, the
-    return of buying and holding on the same terms, and how many trades were closed."""
+    """One day after publication: the account's return net of costs, the mean share of equity that it held (below 0
+    when short), the return of buying and holding on the same terms, and how many trades were closed.
+
+    The share is signed and not just "in a position": else a tiny one in a falling market, or a short one, would be
+    credited with all that the market lost.
+    """
 
     net_return: float
     exposure: float
@@ -47,7 +51,9 @@ def performance_score(days: Sequence[Day], versions: int) -> Score:
     parts: dict[str, float | int | None] = {"days": len(days), "trades": trades, "versions": versions}
     if len(days) < LEAST_DAYS or trades < LEAST_TRADES:
         return Score(None, parts)
-    excess = np.array([day.net_return - day.exposure * day.market_return for day in days])
+    # Of all days, not of each: who is in the market on the right days alone has done more than the market did then.
+    exposed = float(np.mean([day.exposure for day in days]))
+    excess = np.array([day.net_return - exposed * day.market_return for day in days])
     sharpe, error = _recent_sharpe(excess)
     shrink = len(days) / (len(days) + DAYS_A_YEAR)
     bar = best_of_chance(error * shrink, max(versions, 1))

@@ -3,13 +3,19 @@
 from __future__ import annotations
 
 import ast
+import re
 from collections.abc import Callable
+from functools import lru_cache
 from typing import TypeVar
 
-from formulas.engine.limits import MAX_BRACKETS, MAX_SOURCE_BYTES, check_shape
+from formulas.engine.limits import MAX_BRACKETS, MAX_SOURCE_BYTES, MAX_WORDS, check_shape
 from formulas.engine.problems import FormulaError, Problem, quoted
 
 Tree = TypeVar("Tree", ast.Module, ast.Expression)
+
+NOT_PLAIN = re.compile(r"[^ -~\n\t]")
+BRACKETS = re.compile(r"[(\[{}\])]|#[^\n]*")
+WORDS = re.compile(r"#[^\n]*|\w+|[^\w\s]")
 
 FOREIGN_SPELLINGS = (
     ("&&", "write: and"),
@@ -22,10 +28,11 @@ FOREIGN_SPELLINGS = (
 )
 
 
+@lru_cache(maxsize=64)
 def parse_program(source: str) -> ast.Module:
-    """The syntax tree of a whole formula. Raises FormulaError."""
+    """The syntax tree of a whole formula, which nobody changes. Raises FormulaError."""
     text = _checked(source)
-    tree = _guarded(text, lambda: ast.parse(text, "formula", "exec"))
+    tree = _guarded(text, lambda: ast.parse(text, "<formula>", "exec"))
     check_shape(tree)
     return tree
 
@@ -33,7 +40,7 @@ def parse_program(source: str) -> ast.Module:
 def parse_expression(source: str) -> ast.expr:
     """The syntax tree of one expression. Raises FormulaError."""
     text = _checked(source).strip()
-    tree = _guarded(text, lambda: ast.parse(text, "formula", "eval"))
+    tree = _guarded(text, lambda: ast.parse(text, "<formula>", "eval"))
     check_shape(tree)
     return tree.body
 
@@ -44,10 +51,13 @@ def _checked(source: str) -> str:
         message = f"a formula has at most {MAX_SOURCE_BYTES} characters; this one has {len(source)}"
         raise _refusal(source, MAX_SOURCE_BYTES, message, "shorten it")
     text = source.replace("\r\n", "\n").replace("\r", "\n")
-    for position, character in enumerate(text):
-        if not (" " <= character <= "~" or character in "\n\t"):
-            message = f"the character U+{ord(character):04X} is not allowed: formulas are plain ASCII text"
-            raise _refusal(text, position, message, "type it again on a plain keyboard, without symbols")
+    if strange := NOT_PLAIN.search(text):
+        message = f"the character U+{ord(strange.group()):04X} is not allowed: formulas are plain ASCII text"
+        raise _refusal(text, strange.start(), message, "type it again on a plain keyboard, without symbols")
+    words = len(WORDS.findall(text))
+    if words > MAX_WORDS:
+        message = f"a formula has at most {MAX_WORDS} words, numbers and signs; this one has {words}"
+        raise FormulaError((Problem(1, 1, message, "shorten it"),))
     _check_brackets(text)
     return text
 
@@ -55,20 +65,14 @@ def _checked(source: str) -> str:
 def _check_brackets(text: str) -> None:
     """Python's own parser needs memory for each open bracket, so count them first."""
     depth = 0
-    in_comment = False
-    for position, character in enumerate(text):
-        if character == "\n":
-            in_comment = False
-        elif character == "#":
-            in_comment = True
-        elif in_comment:
-            continue
-        elif character in "([{":
+    for found in BRACKETS.finditer(text):
+        bracket = found.group()
+        if bracket in "([{":
             depth += 1
             if depth > MAX_BRACKETS:
                 message = f"more than {MAX_BRACKETS} brackets are open here"
-                raise _refusal(text, position, message, "give parts of it a name on lines of their own")
-        elif character in ")]}":
+                raise _refusal(text, found.start(), message, "give parts of it a name on lines of their own")
+        elif bracket in ")]}":
             depth -= 1
 
 

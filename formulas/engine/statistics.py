@@ -14,23 +14,33 @@ Floats = NDArray[np.float64]
 
 EULER_GAMMA = 0.5772156649015329
 PARTS = 16
+NO_DEVIATION = 1e-15
 SPLITS_AT_ONCE = 1024
 NORMAL = NormalDist()
 
 
+def mean_and_deviation(values: Floats) -> tuple[float, float]:
+    """Mean, and deviation with ddof 1; both 0 for none, the latter for one."""
+    if values.size < 2:
+        return float(values.sum()), 0.0
+    mean = float(values.sum()) / values.size
+    distance = values - mean
+    return mean, math.sqrt(float((distance * distance).sum()) / (values.size - 1))
+
+
 def sharpe_per_period(returns: Floats) -> float | None:
     """Mean over deviation (ddof 1) of the returns; None when they do not vary."""
-    if returns.size < 2:
-        return None
-    deviation = float(returns.std(ddof=1))
-    return float(returns.mean()) / deviation if deviation > 1e-15 else None
+    mean, deviation = mean_and_deviation(returns)
+    return mean / deviation if deviation > NO_DEVIATION else None
 
 
 def moments(returns: Floats) -> tuple[float, float]:
     """Skewness and raw kurtosis (3 for a normal distribution)."""
-    distance = returns - returns.mean()
-    variance = float((distance**2).mean())
-    return float((distance**3).mean()) / variance**1.5, float((distance**4).mean()) / variance**2
+    distance = returns - float(returns.sum()) / returns.size
+    squares = distance * distance
+    variance = float(squares.sum()) / returns.size
+    third, fourth = float((squares * distance).sum()), float((squares * squares).sum())
+    return third / returns.size / variance**1.5, fourth / returns.size / variance**2
 
 
 def sharpe_error(sharpe: float, skew: float, kurtosis: float, count: int) -> float:
@@ -41,7 +51,11 @@ def sharpe_error(sharpe: float, skew: float, kurtosis: float, count: int) -> flo
 
 def probabilistic_sharpe(returns: Floats, benchmark: float = 0.0) -> float | None:
     """The probability that the true Sharpe ratio per period is above the benchmark."""
-    sharpe = sharpe_per_period(returns)
+    return probability_above(returns, sharpe_per_period(returns), benchmark)
+
+
+def probability_above(returns: Floats, sharpe: float | None, benchmark: float = 0.0) -> float | None:
+    """The same, from the ratio of the returns."""
     if sharpe is None:
         return None
     error = sharpe_error(sharpe, *moments(returns), returns.size)
@@ -68,7 +82,7 @@ def block_sums(returns: Floats, parts: int = PARTS) -> Floats:
     What is left over at the end does not count.
     """
     blocks = returns[: returns.size // parts * parts].reshape(parts, -1)
-    return np.stack((blocks.sum(axis=1), (blocks**2).sum(axis=1)))
+    return np.stack((blocks.sum(axis=1), (blocks * blocks).sum(axis=1)))
 
 
 def overfitting_probability(candidates: Sequence[Floats], length: int) -> float | None:

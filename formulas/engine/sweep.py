@@ -2,21 +2,27 @@
 
 from __future__ import annotations
 
+import os
 import random
+import sys
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, replace
+from functools import cached_property
 from itertools import pairwise, product
 from math import prod
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from formulas.engine.backtest import hold, part, run_account
+from formulas.engine import families
+from formulas.engine.accounts import Accounts
+from formulas.engine.backtest import hold, part
 from formulas.engine.bars import Bars
 from formulas.engine.broker import Terms
-from formulas.engine.columns.board import Board
-from formulas.engine.compiler import compile_formula
 from formulas.engine.metrics import Curve, Metrics, calendar_of, measure, returns_of
+from formulas.engine.program import Program
 from formulas.engine.statistics import (
     PARTS,
     block_sums,
@@ -27,6 +33,9 @@ from formulas.engine.statistics import (
 
 MOST_POINTS = 2000
 FOLDS = 5
+FEWEST_FOR_A_THREAD = 8
+# Over fewer bars Python itself takes most of the time, and that it does on one core.
+WORTH_A_THREAD = 50_000
 
 Floats = NDArray[np.float64]
 Point = dict[str, float]
@@ -36,19 +45,56 @@ class SweepError(ValueError):
     """A sweep was refused."""
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@dataclass(frozen=True, eq=False)
 class Sweep:
     """Every point with its metrics, in the order of the points; `best` is the place of the highest Sharpe ratio.
 
-    `deflated_sharpe` is how probable it is that the best one is better than the best of as many without skill, and
-    `overfitting` how often the best in one half of time is below the median in the other; None where unknown.
+    `deflated_sharpe` is how probable it is that the best one is better than the best of as many without skill; None
+    where unknown.
     """
 
     points: list[Point]
     metrics: list[Metrics]
     best: int
     deflated_sharpe: float | None
-    overfitting: float | None
+    _sums: list[Floats]
+    _length: int
+
+    @cached_property
+    def overfitting(self) -> float | None:
+        """How often the best in one half of time is below the median in the other; None where unknown."""
+        return overfitting_probability(self._sums, self._length)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class SweepPart:
+    """Some of a sweep's points, with what is needed to join them to the others.
+
+    `sharpes` are per period, `sums` as of statistics.block_sums, `best_returns` those of the first best point.
+    """
+
+    points: list[Point]
+    metrics: list[Metrics]
+    sharpes: list[float]
+    sums: list[Floats]
+    best_returns: Floats
+
+    def as_dict(self) -> dict[str, Any]:
+        """The same as values that JSON can hold, without loss."""
+        return {
+            "points": self.points,
+            "metrics": self.metrics,
+            "sharpes": self.sharpes,
+            "sums": [one.tolist() for one in self.sums],
+            "best_returns": self.best_returns.tolist(),
+        }
+
+    @classmethod
+    def from_dict(cls, kept: Mapping[str, Any]) -> SweepPart:
+        """A part from its dictionary."""
+        sums = [np.array(one, dtype=np.float64) for one in kept["sums"]]
+        returns = np.array(kept["best_returns"], dtype=np.float64)
+        return cls(kept["points"], kept["metrics"], kept["sharpes"], sums, returns)
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,8 +129,17 @@ def random_points(values: Mapping[str, Sequence[float]], count: int, seed: int) 
     whole = prod(len(each) for each in values.values())
     if not 0 < count <= min(MOST_POINTS, whole):
         raise SweepError(f"from 1 to {min(MOST_POINTS, whole)} points can be drawn here, not {count}")
-    drawn = random.Random(seed).sample(range(whole), count)
-    return [_combination(values, number) for number in drawn]
+    return [_combination(values, number) for number in _drawn(random.Random(seed), whole, count)]
+
+
+def _drawn(chance: random.Random, whole: int, count: int) -> list[int]:
+    """`count` different numbers below `whole`, however large that is."""
+    if whole <= sys.maxsize:
+        return chance.sample(range(whole), count)
+    found: dict[int, None] = {}
+    while len(found) < count:
+        found[chance.randrange(whole)] = None
+    return list(found)
 
 
 def _combination(values: Mapping[str, Sequence[float]], number: int) -> Point:
@@ -97,15 +152,15 @@ def _combination(values: Mapping[str, Sequence[float]], number: int) -> Point:
 
 def curves(source: str, bars: Bars, points: Sequence[Point], terms: Terms) -> Iterator[Curve]:
     """The account of the formula at each point, one after the other. Raises SweepError or FormulaError."""
+    accounts = Accounts(compiled(source, points), bars, terms)
+    return (accounts.curve(place) for place in range(len(points)))
+
+
+def compiled(source: str, points: Sequence[Point]) -> list[Program]:
+    """The program of each point. Raises SweepError or FormulaError."""
     if not 0 < len(points) <= MOST_POINTS:
         raise SweepError(f"a sweep has from 1 to {MOST_POINTS} points; this one has {len(points)}")
-    programs = [compile_formula(source, point) for point in points]
-    board = Board(bars)
-    for program in programs:
-        board.announce(program)
-    for program in programs:
-        yield run_account(program, bars, terms, board)[0]
-        board.dismiss(program)
+    return list(families.compiled(source, points))
 
 
 def sweep(
@@ -114,30 +169,76 @@ def sweep(
     points: Sequence[Point],
     terms: Terms | None = None,
     periods_per_year: float | None = None,
+    threads: int | None = None,
 ) -> Sweep:
-    """Backtest a formula at each point. Raises SweepError or FormulaError."""
-    terms = terms or Terms()
-    calendar = calendar_of(bars.time, periods_per_year)
-    market = hold(bars, terms)
-    metrics: list[Metrics] = []
-    sharpes: list[float] = []
-    sums: list[Floats] = []
-    best, best_returns = 0, np.empty(0)
-    # Each curve is let go before the next one is made: a sweep must fit into memory whatever its bars.
-    for place, curve in enumerate(curves(source, bars, points, terms)):
-        returns = returns_of(curve, calendar)
-        metrics.append(measure(curve, calendar, market))
-        sharpes.append(sharpe_per_period(returns) or 0.0)
-        sums.append(block_sums(returns))
-        if place == 0 or sharpes[place] > sharpes[best]:
-            best, best_returns = place, returns
+    """Backtest a formula at each point, on the machine's cores. Raises SweepError or FormulaError.
+
+    The result is the same, bit for bit, however the points are shared out.
+    """
+    measuring = Measuring(source, bars, points, terms or Terms(), periods_per_year)
+    cores = len(os.sched_getaffinity(0)) if len(bars) >= WORTH_A_THREAD else 1
+    count = min(threads or cores, max(1, len(points) // FEWEST_FOR_A_THREAD))
+    cuts = [len(points) * step // count for step in range(count + 1)]
+    with ThreadPoolExecutor(count) as pool:
+        return joined(list(pool.map(measuring.part, cuts[:-1], cuts[1:])))
+
+
+def sweep_part(
+    source: str,
+    bars: Bars,
+    points: Sequence[Point],
+    terms: Terms | None = None,
+    periods_per_year: float | None = None,
+) -> SweepPart:
+    """Some points of a sweep, to be joined with the others. Raises SweepError or FormulaError."""
+    return Measuring(source, bars, points, terms or Terms(), periods_per_year).part(0, len(points))
+
+
+def joined(parts: Sequence[SweepPart]) -> Sweep:
+    """The sweep over the points of all parts, in their order."""
+    sharpes = [sharpe for part in parts for sharpe in part.sharpes]
+    sums = [one for part in parts for one in part.sums]
+    highest = [max(part.sharpes) for part in parts]
+    returns = parts[highest.index(max(highest))].best_returns
     return Sweep(
-        points=list(points),
-        metrics=metrics,
-        best=best,
-        deflated_sharpe=deflated_sharpe(best_returns, sharpes),
-        overfitting=overfitting_probability(sums, best_returns.size // PARTS),
+        points=[point for part in parts for point in part.points],
+        metrics=[metrics for part in parts for metrics in part.metrics],
+        best=sharpes.index(max(sharpes)),
+        deflated_sharpe=deflated_sharpe(returns, sharpes),
+        _sums=sums,
+        _length=returns.size // PARTS,
     )
+
+
+class Measuring:
+    """A sweep at work: the points' programs, and what all of them are measured against."""
+
+    def __init__(
+        self, source: str, bars: Bars, points: Sequence[Point], terms: Terms, periods_per_year: float | None
+    ) -> None:
+        self._accounts = Accounts(compiled(source, points), bars, terms)
+        self._points = points
+        self._calendar = calendar_of(bars.time, periods_per_year)
+        self._market = hold(bars, terms)
+        self._of_market = returns_of(self._market, self._calendar)
+
+    def part(self, first: int, stop: int) -> SweepPart:
+        """The points from one place up to another.
+
+        Each curve is let go before the next one is made: a sweep must fit into memory whatever its bars.
+        """
+        done = SweepPart(list(self._points[first:stop]), [], [], [], np.empty(0))
+        best = done.best_returns
+        for place in range(first, stop):
+            curve = self._accounts.curve(place)
+            returns = returns_of(curve, self._calendar)
+            sharpe = sharpe_per_period(returns) or 0.0
+            if place == first or sharpe > max(done.sharpes):
+                best = returns
+            done.metrics.append(measure(curve, self._calendar, self._market, returns, self._of_market))
+            done.sharpes.append(sharpe)
+            done.sums.append(block_sums(returns))
+        return replace(done, best_returns=best)
 
 
 def walk_forward(

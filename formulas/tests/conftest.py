@@ -40,7 +40,7 @@ class Market:
 
 @pytest.fixture(autouse=True)
 def _no_states_left() -> None:
-    live._runners.clear()
+    live.forget()
 
 
 @pytest.fixture

@@ -22,6 +22,7 @@ SHAPE = {
     "category",
     "tags",
     "is_public",
+    "is_retired",
     "version",
     "performance_score",
     "total_subscribers",

@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 
 from formulas import engine, live, tasks
+from formulas.live import evaluation
 from formulas.models import Deployment, Formula, Signal
 from formulas.services import deploy_formula, set_deployment_status
 from formulas.tests.conftest import CROSSING, UP_AND_DOWN, Market
@@ -75,7 +76,7 @@ def test_the_same_bar_twice_raises_one_signal(market: Market, deployed: Deployme
 def test_a_restart_at_any_bar_changes_nothing(market: Market, deployed: Deployment) -> None:
     for close in UP_AND_DOWN[3:]:
         market.close_bars([close])
-        live._runners.clear()
+        live.forget()
         evaluate(market)
     assert len(raised()) == len(expected(UP_AND_DOWN))
 
@@ -89,7 +90,7 @@ def test_bars_that_closed_while_nobody_looked_are_caught_up(market: Market, depl
 def test_a_failed_write_loses_no_signal(market: Market, deployed: Deployment, monkeypatch: Any) -> None:
     market.close_bars(UP_AND_DOWN[3:5])
     with monkeypatch.context() as broken:
-        broken.setattr(live, "record_evaluations", lambda **_: 1 / 0)
+        broken.setattr(evaluation, "record_evaluations", lambda **_: 1 / 0)
         with pytest.raises(ZeroDivisionError):
             evaluate(market)
     assert not Signal.objects.exists()
@@ -115,7 +116,7 @@ def test_a_deployment_that_cannot_run_is_put_aside_and_the_others_go_on(
     formula = Formula.objects.get(pk=formula_of(person("bob"))["id"])
     broken = deploy_formula(formula=formula, instrument=market.instrument, resolution="1D")
     formula.versions.update(code="if nonsense: buy()")
-    live._runners.clear()
+    live.forget()
     market.close_bars(UP_AND_DOWN[3:5])
     assert evaluate(market) == 1
     broken.refresh_from_db()
@@ -220,7 +221,7 @@ def test_an_alert_reaches_the_subscribers_once_and_is_no_signal(
     deployment = deploy_formula(formula=formula, instrument=market.instrument, resolution="1D")
     market.close_bars([10.0, 12.0])
     for _ in range(2):
-        live._runners.clear()
+        live.forget()
         Deployment.objects.update(evaluated_through=deployment.evaluated_through)
         with django_capture_on_commit_callbacks(execute=True):
             evaluate(market)

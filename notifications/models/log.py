@@ -8,7 +8,7 @@ from django.conf import settings
 from django.core.validators import MaxValueValidator, MinValueValidator
 from django.db import models
 from django.db.models import Case, DateTimeField, F, FilteredRelation, OuterRef, Q, Subquery, Value, When
-from django.db.models.functions import Coalesce
+from django.db.models.functions import Coalesce, Upper
 
 from kernel.models import CreatedModel
 from kernel.permissions import Person
@@ -155,6 +155,12 @@ class Notification(CreatedModel):
         indexes = [
             models.Index(fields=["-created_at"], name="notification_newest"),
             models.Index(fields=["stream", "type", "priority", "seq"], name="notification_kind"),
+            models.Index(
+                fields=["stream", "topic", "seq"], condition=Q(topic__isnull=False), name="notification_topic"
+            ),
+            models.Index(
+                "stream", Upper("symbol"), "seq", condition=Q(symbol__isnull=False), name="notification_symbol"
+            ),
             models.Index(
                 fields=["created_at"], condition=Q(published_at__isnull=True), name="notification_unpublished"
             ),

@@ -7,8 +7,8 @@ from notifications.selectors.inboxes import (
     count_unread,
     find_notification,
     inbox,
-    summarize,
 )
+from notifications.selectors.kinds import InboxOfKinds, Kinds, summarize
 from notifications.selectors.receipts import count_recipients, find_receipts
 from notifications.selectors.streams import (
     EVERYBODY,
@@ -28,7 +28,9 @@ __all__ = [
     "EVERYBODY",
     "Addressed",
     "Inbox",
+    "InboxOfKinds",
     "InboxRows",
+    "Kinds",
     "NotificationStreams",
     "as_new",
     "count_recipients",

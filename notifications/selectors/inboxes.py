@@ -7,20 +7,17 @@ reader has touched row by row.
 
 import re
 import uuid
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from datetime import datetime
 from functools import cached_property, reduce
 from operator import or_
-from typing import Any
 
-from django.db.models import Count, Exists, F, OuterRef, Q, QuerySet, Subquery
-from django.db.models.functions import Coalesce, Greatest
+from django.db.models import Count, Exists, F, OuterRef, Q, QuerySet
 
-from kernel import clock
 from kernel.permissions import Person
 from notifications.errors import NotificationNotFound
-from notifications.models import Kind, Membership, Notification, NotificationQuerySet, ReadingState
+from notifications.models import Membership, Notification, NotificationQuerySet, ReadingState
 
 _UUID = re.compile(r"[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")
 
@@ -153,12 +150,19 @@ class Inbox:
         states = ReadingState.objects.in_inbox_of(self.user).filter(seq__gt=self._after).order_by()
         return states if self._stream is None else states.filter(stream__name=self._stream)
 
+    @cached_property
+    def length(self) -> int:
+        return sum(span.length for span in self.spans)
+
+    @cached_property
+    def length_unread(self) -> int:
+        return sum(span.unread.length for span in self.spans)
+
     def total(self) -> int:
-        return sum(span.length for span in self.spans) - sum(one.hidden for one in self.touched.values())
+        return self.length - sum(one.hidden for one in self.touched.values())
 
     def unread(self) -> int:
-        behind = sum(span.unread.length for span in self.spans)
-        return behind + sum(one.kept - one.done for one in self.touched.values())
+        return self.length_unread + sum(one.kept - one.done for one in self.touched.values())
 
     def responded(self) -> int:
         return sum(one.responded for one in self.touched.values())
@@ -194,9 +198,7 @@ class Inbox:
             end = min(span.end, span.after + size) if oldest_first else span.end
             if begin < end:
                 windows.append(Q(stream_id=span.stream_id, seq__gt=begin, seq__lte=end))
-        if unread_only and (kept := self._kept_unread()):
-            windows.append(Q(pk__in=kept))
-        return windows
+        return windows + self._kept_windows(unread_only)
 
     def _newest(self, spans: list[Span], count: int) -> list[Span]:
         """Those that may have one of the newest `count` rows.
@@ -225,11 +227,12 @@ class Inbox:
                 window = Q(stream_id=span.stream_id, seq__gt=begin, seq__lte=end)
                 yield list(self._rows([window], unread_only=False, oldest_first=True))
 
-    def _kept_unread(self) -> list[uuid.UUID]:
-        if not any(one.kept for one in self.touched.values()):
+    def _kept_windows(self, unread_only: bool) -> list[Q]:
+        """Where the rows are that were taken back to unread from what was read as a whole."""
+        if not unread_only or not any(one.kept for one in self.touched.values()):
             return []
         kept = self._states().filter(hidden=False, kept_unread=True, seq__lte=F("read_seq"))
-        return list(kept.values_list("notification_id", flat=True))
+        return [Q(pk__in=list(kept.values_list("notification_id", flat=True)))]
 
 
 @dataclass(frozen=True, slots=True)
@@ -249,50 +252,3 @@ class InboxRows:
 
 def count_unread(user: Person) -> int:
     return Inbox(user).unread()
-
-
-def summarize(user: Person) -> dict[str, Any]:
-    """`{total, unread, by_type, by_priority, by_status, responded, last_created_at}` of `user`'s inbox."""
-    own = Inbox(user)
-    total, unread, responded = own.total(), own.unread(), own.responded()
-    kinds = _count_kinds(user)
-    newest = own.page(0, 1)
-    return {
-        "total": total,
-        "unread": unread,
-        "by_type": _added_up((type, count) for (type, _), count in kinds.items()),
-        "by_priority": _added_up((priority, count) for (_, priority), count in kinds.items()),
-        "by_status": {"unread": unread, "read": total - unread - responded, "responded": responded},
-        "responded": responded,
-        "last_created_at": clock.isoformat(newest[0].created_at) if newest else None,
-    }
-
-
-def _count_kinds(user: Person) -> dict[tuple[str, str], int]:
-    """How many of each type and priority: the last number of the kind within each membership less the first."""
-    rows = Notification.objects.filter(
-        stream_id=OuterRef("stream_id"),
-        type=OuterRef("type"),
-        priority=OuterRef("priority"),
-        seq__gt=OuterRef("begin"),
-        seq__lte=OuterRef("end"),
-    )
-    kinds = Kind.objects.filter(stream__memberships__user_id=user.pk).annotate(
-        begin=Greatest("stream__memberships__after_seq", "stream__memberships__hidden_seq", "stream__floor"),
-        end=Coalesce("stream__memberships__until_seq", "stream__head"),
-        first=Subquery(rows.order_by("seq").values("kind_seq")[:1]),
-        last=Subquery(rows.order_by("-seq").values("kind_seq")[:1]),
-    )
-    numbers = kinds.values_list("type", "priority", "first", "last").exclude(last=None)
-    shown = [((type, priority), last - first + 1) for type, priority, first, last in numbers]
-    hidden = ReadingState.objects.in_inbox_of(user).filter(hidden=True).order_by()
-    by_kind = hidden.values_list("notification__type", "notification__priority").annotate(Count("pk"))
-    return _added_up([*shown, *(((type, priority), -count) for type, priority, count in by_kind)])
-
-
-def _added_up(counts: Iterable[tuple[Any, int]]) -> dict[Any, int]:
-    """The sum for each key, in the order of the keys, without those that come to nothing."""
-    sums: dict[Any, int] = {}
-    for key, count in counts:
-        sums[key] = sums.get(key, 0) + count
-    return {key: sums[key] for key in sorted(sums) if sums[key]}

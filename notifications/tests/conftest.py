@@ -1,12 +1,15 @@
 """People with their streams, and notifications in them."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
+from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
 
 from accounts.models import User
 from accounts.tests.mail_server import MailServer
+from kernel import clock
+from kernel.realtime.hub import close_hub
 from notifications import services
 from notifications.channels.discord import Discord
 from notifications.channels.slack import Slack
@@ -28,6 +31,17 @@ def member(person: Callable[..., User]) -> Callable[..., User]:
     return make
 
 
+@pytest.fixture(autouse=True)
+async def _clean_hub() -> AsyncIterator[None]:
+    yield
+    await close_hub()
+
+
+@pytest.fixture
+def ann(member: Callable[..., User]) -> User:
+    return member()
+
+
 @pytest.fixture
 def tell() -> Callable[..., Notification]:
     """`tell("formula:12", "title")` adds the least that is a notification."""
@@ -38,6 +52,21 @@ def tell() -> Callable[..., Notification]:
         )
 
     return add
+
+
+@pytest.fixture
+def at(monkeypatch: pytest.MonkeyPatch) -> Callable[..., datetime]:
+    """`at(hours=2)` moves the clock on by that."""
+    moved = timedelta()
+    real = clock.now
+
+    def move(**by: float) -> datetime:
+        nonlocal moved
+        moved += timedelta(**by)
+        monkeypatch.setattr(clock, "now", lambda: real() + moved)
+        return clock.now()
+
+    return move
 
 
 @pytest.fixture

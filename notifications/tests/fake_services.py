@@ -128,6 +128,10 @@ class FakeService(socketserver.ThreadingTCPServer):
     def handle_error(self, request: Any, client_address: Any) -> None:
         """A client that hangs up is no news."""
 
+    def titles(self) -> list[str]:
+        """Of the notifications it was handed, as they came."""
+        return [one.json["data"]["title"] for one in self.heard]
+
     def stop(self) -> None:
         self.released.set()
         self.shutdown()

@@ -59,11 +59,6 @@ Tell = Callable[..., Notification]
 
 
 @pytest.fixture
-def ann(member: Member) -> User:
-    return member("ann")
-
-
-@pytest.fixture
 def api(ann: User, client_of: ClientOf) -> APIClient:
     return client_of(ann)
 

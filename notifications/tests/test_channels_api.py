@@ -29,11 +29,6 @@ CANARY = "canaryT0kenThatNobodyMaySee1234567890"
 
 
 @pytest.fixture
-def ann(member: Callable[..., User]) -> User:
-    return member()
-
-
-@pytest.fixture
 def client(ann: User, client_of: Callable[[Any], APIClient]) -> APIClient:
     return client_of(ann)
 

@@ -1,7 +1,6 @@
 """From a notification to its readers' channels: to each once, whatever fails, dies or is slow on the way."""
 
 from collections.abc import Callable
-from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
@@ -25,33 +24,9 @@ Tell = Callable[..., Notification]
 
 
 @pytest.fixture
-def ann(member: Callable[..., User]) -> User:
-    return member()
-
-
-@pytest.fixture
-def at(monkeypatch: pytest.MonkeyPatch) -> Callable[..., datetime]:
-    """`at(hours=2)` moves the clock on by that."""
-    moved = timedelta()
-    real = clock.now
-
-    def move(**by: float) -> datetime:
-        nonlocal moved
-        moved += timedelta(**by)
-        monkeypatch.setattr(clock, "now", lambda: real() + moved)
-        return clock.now()
-
-    return move
-
-
-@pytest.fixture
 def longest_waits(monkeypatch: pytest.MonkeyPatch) -> None:
     """Every random wait is as long as it can be."""
     monkeypatch.setattr(deliveries.random, "random", lambda: 1.0)
-
-
-def titles(service: FakeService) -> list[str]:
-    return [one.json["data"]["title"] for one in service.heard]
 
 
 def test_a_notification_reaches_each_channel_of_each_reader_once(

@@ -17,8 +17,8 @@ from notifications.models import Delivery, Notification
 from notifications.rules import QuietHours, Rules
 from notifications.services import fan_out
 from notifications.tests.fake_services import FakeService, Mood
+from notifications.tests.far_end import connected
 from notifications.tests.sending import deliver
-from notifications.tests.test_sockets import connected
 
 URL = "/api/v1/notifications/preferences"
 NIGHT = {"start": "22:00", "end": "07:00", "timezone": "Europe/Berlin"}
@@ -89,11 +89,6 @@ class TestDigests:
         rule = Rules({"default": {"digest": "daily", "quiet_hours": NIGHT}}).default
         assert rule.due_at("critical", utc(2026, 1, 1, 23)) == utc(2026, 1, 1, 23)
         assert not rule.is_collected("critical")
-
-
-@pytest.fixture
-def ann(member: Callable[..., User]) -> User:
-    return member()
 
 
 @pytest.fixture

@@ -7,7 +7,6 @@ import subprocess
 import sys
 import threading
 from collections.abc import Callable
-from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -30,30 +29,6 @@ from notifications.tests.sending import deliver
 pytestmark = pytest.mark.django_db
 
 Tell = Callable[..., Notification]
-
-
-@pytest.fixture
-def ann(member: Callable[..., User]) -> User:
-    return member()
-
-
-@pytest.fixture
-def at(monkeypatch: pytest.MonkeyPatch) -> Callable[..., datetime]:
-    """`at(hours=2)` moves the clock on by that."""
-    moved = timedelta()
-    real = clock.now
-
-    def move(**by: float) -> datetime:
-        nonlocal moved
-        moved += timedelta(**by)
-        monkeypatch.setattr(clock, "now", lambda: real() + moved)
-        return clock.now()
-
-    return move
-
-
-def titles(service: FakeService) -> list[str]:
-    return [one.json["data"]["title"] for one in service.heard]
 
 
 @pytest.mark.django_db(transaction=True)
@@ -240,4 +215,4 @@ async def test_the_worker_sends_what_is_told_while_it_runs_and_ends_when_it_must
         await worker
     for sender in deliverer._senders:
         await sender.call(connections.close_all)
-    assert titles(service) == ["0", "1", "2"]
+    assert service.titles() == ["0", "1", "2"]

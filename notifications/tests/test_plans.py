@@ -6,13 +6,14 @@ from typing import Any
 
 import pytest
 from django.db import connection
+from django.db.models.functions import Upper
 from django.test.utils import CaptureQueriesContext
 from rest_framework.test import APIClient
 
 from accounts.models import User
 from notifications import services
 from notifications.models import Stream
-from notifications.selectors import Inbox, count_unread, find_notification, summarize
+from notifications.selectors import Inbox, InboxOfKinds, Kinds, count_unread, find_notification, inbox, summarize
 
 pytestmark = pytest.mark.django_db
 
@@ -56,6 +57,12 @@ ASKED: dict[str, Callable[[User], Any]] = {
     "the third page": lambda user: Inbox(user).page(40, 60),
     "the oldest": lambda user: Inbox(user).page(0, 20, oldest_first=True),
     "unread": lambda user: Inbox(user).page(0, 20, unread_only=True),
+    "of one type": lambda user: list(InboxOfKinds(Inbox(user), Kinds(types=frozenset({"info"}))).page(0, 20)),
+    "unread of one priority": lambda user: list(
+        InboxOfKinds(Inbox(user), Kinds(priorities=frozenset({"medium"}))).page(0, 20, unread_only=True)
+    ),
+    "of a topic": lambda user: list(inbox(user).filter(topic="releases")[:20]),
+    "of a symbol": lambda user: list(inbox(user).alias(capitals=Upper("symbol")).filter(capitals="ACME")[:20]),
     "after a position": lambda user: Inbox(user).narrowed("all", 100).page(0, 20, oldest_first=True),
     "the unread count": count_unread,
     "the summary": summarize,

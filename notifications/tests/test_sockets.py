@@ -2,105 +2,35 @@
 
 import asyncio
 import threading
-from collections.abc import AsyncIterator, Callable
-from contextlib import AsyncExitStack, asynccontextmanager
-from dataclasses import dataclass, field
+from collections.abc import Callable
+from contextlib import AsyncExitStack
 from typing import Any
 
-import msgspec
 import pytest
 from django.db import connection
 
-from accounts.models import Company, User
+from accounts.models import User
 from kernel import clock
 from kernel.background import on_thread
 from kernel.errors import Invalid
 from kernel.realtime import Identity, Socket, streams
 from kernel.realtime.dialects import Canonical, Flat, Typed
-from kernel.realtime.hub import close_hub
 from kernel.realtime.outlets import PlainOutlet
 from notifications import consumers, handlers, services, tasks
-from notifications.consumers import refresh_inbox, subscribe_inbox
+from notifications.consumers import subscribe_inbox
 from notifications.errors import StreamForbidden
 from notifications.messages import (
     NotificationsAck,
     NotificationsRead,
-    NotificationsSubscribe,
     NotificationsUnsubscribe,
-    Position,
 )
 from notifications.models import Notification, Receipt, Stream
+from notifications.tests.far_end import Client, connected
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
 Member = Callable[..., User]
 Tell = Callable[..., Notification]
-
-
-@dataclass
-class Client:
-    """The far end of a socket: everything that was sent to it, and a way to wait for more."""
-
-    socket: Socket = field(init=False)
-    sent: list[Any] = field(default_factory=list)
-    has_grown: asyncio.Event = field(default_factory=asyncio.Event)
-
-    async def send(self, event: dict[str, Any]) -> None:
-        self.sent.append(msgspec.json.decode(event["text"]) if "text" in event else event)
-        self.has_grown.set()
-
-    async def subscribe(self, **fields: Any) -> list[dict[str, Any]]:
-        """Subscribe and give what came up to `notifications.live`."""
-        positions = fields.pop("positions", {})
-        known = {name: Position(epoch=epoch, seq=seq) for name, (epoch, seq) in positions.items()}
-        start = len(self.sent)
-        await consumers.subscribe_to_notifications(self.socket, NotificationsSubscribe(streams=known, **fields))
-        await self.until(lambda: "notifications.live" in self.types()[start:])
-        return self.sent[start:]
-
-    async def until(self, holds: Callable[[], bool], within: float = 5) -> None:
-        async with asyncio.timeout(within):
-            while not holds():
-                self.has_grown.clear()
-                await self.has_grown.wait()
-
-    async def quiet(self, seconds: float = 0.1) -> None:
-        await asyncio.sleep(seconds)
-
-    def inbox(self) -> consumers.Inbox:
-        found: consumers.Inbox = self.socket.settings_of["inbox"]
-        return found
-
-    def types(self) -> list[str]:
-        return [message["type"] for message in self.sent]
-
-    def titles(self) -> list[str]:
-        return [message["payload"]["title"] for message in self.sent if message["type"] == "notification"]
-
-    def seqs(self, stream: str) -> list[int]:
-        return [m["seq"] for m in self.sent if m["type"] == "notification" and m["stream"] == stream]
-
-    def live(self) -> dict[str, Any]:
-        """The positions that were stated last."""
-        stated = [m for m in self.sent if m["type"] == "notifications.live"]
-        return {name: (place["epoch"], place["seq"]) for name, place in stated[-1]["payload"]["streams"].items()}
-
-
-@pytest.fixture(autouse=True)
-async def _clean_hub() -> AsyncIterator[None]:
-    yield
-    await close_hub()
-
-
-@asynccontextmanager
-async def connected(user: User, dialect: Canonical | None = None) -> AsyncIterator[Client]:
-    client = Client()
-    client.socket = Socket(PlainOutlet(client.send), dialect or Canonical(), on_refresh=refresh_inbox)
-    await client.socket.sign_in(Identity(user, (f"user:{user.pk}",), None))
-    try:
-        yield client
-    finally:
-        await client.socket.forget()
 
 
 async def test_what_is_told_while_i_listen_arrives_in_order(member: Member, tell: Tell) -> None:
@@ -196,123 +126,6 @@ async def test_a_long_past_of_large_messages_does_not_overflow_the_queue(member:
         await client.subscribe(positions={"all": (epoch, 0)})
         assert len(client.seqs("all")) == 150
         assert not client.socket.is_closing
-
-
-async def test_naming_a_stream_of_others_is_refused_and_brings_nothing(member: Member, tell: Tell) -> None:
-    ann, ben = await on_thread(member, "ann"), await on_thread(member, "ben")
-    await on_thread(Company.objects.create, slug="acme", name="Acme")
-    existing = (f"user:{ben.pk}", "company:acme", "role:admin", "formula:1", "company:acme/role:user")
-    rows = await on_thread(lambda: {name: tell(name, "not for ann") for name in existing})
-    async with connected(ann) as client:
-        for name in (*existing, "*", "../all", "ALL", "", f"user:{ann.pk}/", "x" * 300):
-            epoch = rows[name].stream.epoch if name in rows else "unknown"
-            with pytest.raises(StreamForbidden) as refusal:
-                await client.subscribe(positions={name: (epoch, 0)})
-            assert (refusal.value.code, refusal.value.status) == ("forbidden", 403)
-        await client.subscribe()
-        await on_thread(tell, f"user:{ben.pk}", "nor this")
-        await client.quiet()
-        assert client.titles() == []
-
-
-@pytest.mark.parametrize(("epoch", "seq"), [("other", 1), ("same", 4), ("same", 2**62)])
-async def test_a_position_that_means_nothing_is_reset_and_goes_on_live(
-    member: Member, tell: Tell, epoch: str, seq: int
-) -> None:
-    ann = await on_thread(member, "ann")
-    row = await on_thread(tell, "all", "one")
-    await on_thread(tell, "all", "two")
-    named = row.stream.epoch if epoch == "same" else epoch
-    async with connected(ann) as client:
-        messages = await client.subscribe(positions={"all": (named, seq)})
-        assert [m["type"] for m in messages] == ["reset", "notifications.live"]
-        assert messages[0]["payload"] == {"streams": ["all"]}
-        assert client.live()["all"] == (row.stream.epoch, 2)
-        await on_thread(tell, "all", "three")
-        await client.until(lambda: client.titles() == ["three"])
-
-
-async def test_a_position_older_than_the_window_is_reset_without_a_partial_replay(
-    member: Member, tell: Tell, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(consumers, "RESUME_WINDOW", 3)
-    ann = await on_thread(member, "ann")
-    rows = await on_thread(lambda: [tell("all", f"n{number}") for number in range(5)])
-    epoch = rows[0].stream.epoch
-    async with connected(ann) as client:
-        assert (await client.subscribe(positions={"all": (epoch, 1)}))[0]["type"] == "reset"
-        assert client.titles() == []
-    async with connected(ann) as client:
-        await client.subscribe(positions={"all": (epoch, 2)})
-        assert client.titles() == ["n2", "n3", "n4"]
-
-
-async def test_only_my_part_of_a_stream_is_sent_when_i_resume(member: Member, tell: Tell) -> None:
-    ann = await on_thread(member, "ann")
-
-    def history() -> str:
-        row = tell("formula:1", "before I came")
-        services.join_stream(user_id=ann.pk, stream_name="formula:1")
-        tell("formula:1", "first stay")
-        services.leave_stream(user_id=ann.pk, stream_name="formula:1")
-        tell("formula:1", "while away")
-        services.join_stream(user_id=ann.pk, stream_name="formula:1")
-        tell("formula:1", "second stay")
-        services.leave_stream(user_id=ann.pk, stream_name="formula:1")
-        tell("formula:1", "after I left")
-        return row.stream.epoch
-
-    epoch = await on_thread(history)
-    async with connected(ann) as client:
-        await client.subscribe(positions={"formula:1": (epoch, 0)})
-        assert client.titles() == ["first stay", "second stay"]
-        assert "formula:1" not in client.live()
-        await on_thread(tell, "formula:1", "long after")
-        await client.quiet()
-        assert client.titles() == ["first stay", "second stay"]
-
-
-async def test_a_stream_joined_while_away_is_sent_from_where_it_was_joined(member: Member, tell: Tell) -> None:
-    ann = await on_thread(member, "ann")
-    async with connected(ann) as client:
-        await client.subscribe()
-        positions = client.live()
-    await on_thread(tell, "formula:1", "too early")
-    await on_thread(services.join_stream, user_id=ann.pk, stream_name="formula:1")
-    await on_thread(tell, "formula:1", "mine")
-    async with connected(ann) as client:
-        await client.subscribe(positions=positions)
-        assert client.titles() == ["mine"]
-
-
-async def test_an_open_socket_follows_me_into_a_stream_and_out_of_it(member: Member, tell: Tell) -> None:
-    ann = await on_thread(member, "ann")
-    async with connected(ann) as client:
-        await client.subscribe()
-        await on_thread(services.join_stream, user_id=ann.pk, stream_name="formula:1")
-        await client.until(lambda: "formula:1" in client.live())
-        await on_thread(tell, "formula:1", "in")
-        await client.until(lambda: client.titles() == ["in"])
-        await on_thread(services.leave_stream, user_id=ann.pk, stream_name="formula:1")
-        await client.until(lambda: "formula:1" not in client.live())
-        await on_thread(tell, "formula:1", "out")
-        await on_thread(tell, "all", "still here")
-        await client.until(lambda: "still here" in client.titles())
-        assert client.titles() == ["in", "still here"]
-
-
-async def test_what_was_told_before_i_left_arrives_though_the_socket_was_late(
-    member: Member, tell: Tell, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(handlers, "wake_stream", lambda stream, *row: None)
-    monkeypatch.setattr(streams, "LOOK_EVERY", 60)
-    ann = await on_thread(member, "ann")
-    await on_thread(services.join_stream, user_id=ann.pk, stream_name="formula:1")
-    async with connected(ann) as client:
-        await client.subscribe()
-        await on_thread(tell, "formula:1", "unheard")
-        await on_thread(services.leave_stream, user_id=ann.pk, stream_name="formula:1")
-        await client.until(lambda: "unheard" in client.titles())
 
 
 FILTERS: list[tuple[dict[str, Any], list[str]]] = [
@@ -431,20 +244,6 @@ async def test_what_has_arrived_is_acknowledged_by_position_or_one_by_one(member
     assert await on_thread(Receipt.objects.get) is not None
 
 
-async def test_a_position_before_what_is_kept_is_reset(member: Member, tell: Tell) -> None:
-    ann = await on_thread(member, "ann")
-    rows = [await on_thread(tell, "all", f"n{number}") for number in range(4)]
-    stream = rows[0].stream
-    moment = rows[2].created_at
-    assert await on_thread(services.forget_before, stream_id=stream.pk, moment=moment) == 2
-    async with connected(ann) as client:
-        assert (await client.subscribe(positions={"all": (stream.epoch, 1)}))[0]["type"] == "reset"
-        assert client.titles() == []
-    async with connected(ann) as client:
-        await client.subscribe(positions={"all": (stream.epoch, 2)})
-        assert client.titles() == ["n2", "n3"]
-
-
 async def test_the_flat_dialect_has_the_title_at_the_top_and_no_greeting(member: Member, tell: Tell) -> None:
     ann = await on_thread(member, "ann")
     async with connected(ann, Flat()) as client:
@@ -469,20 +268,6 @@ async def test_the_typed_dialect_has_the_notification_s_own_type(member: Member,
     assert list(message) == ["type", "data", "timestamp"]
     assert message["type"] == "trade_signal"
     assert (message["data"]["id"], message["timestamp"]) == (str(row.pk), clock.isoformat(row.created_at))
-
-
-async def test_an_account_made_without_a_word_has_its_streams_when_it_connects() -> None:
-    ann = await on_thread(User.objects.create_user, "ann", "ann@example.com")
-    async with connected(ann) as client:
-        await client.subscribe()
-        assert set(client.live()) == {f"user:{ann.pk}", "all", "role:user"}
-
-
-def test_positions_are_whole_numbers_in_range() -> None:
-    for seq in ("-1", '"1"', str(2**70), "1.5", "null"):
-        body = '{"streams": {"all": {"epoch": "x", "seq": ' + seq + "}}}"
-        with pytest.raises(msgspec.ValidationError):
-            msgspec.json.decode(body, type=NotificationsSubscribe)
 
 
 async def test_what_i_do_on_one_screen_shows_on_the_others(member: Member, tell: Tell) -> None:

@@ -138,12 +138,12 @@ def _run(handler: Handler[Any], events: Sequence[Event], failed: list[dict[str, 
         try:
             handler.all(events)
             return
-        except Exception:
+        except Exception:  # the handler's own affair: the others still run, and each event is tried alone
             logger.exception("handler %s failed on %d events; trying each alone", _name(handler), len(events))
     for event, faults in zip(events, failed, strict=True):
         try:
             handler(event)
-        except Exception as error:
+        except Exception as error:  # kept in the event's row, tried again and at last put before an operator
             logger.exception("handler %s failed on %r", _name(handler), event)
             faults[_name(handler)] = repr(error)
 

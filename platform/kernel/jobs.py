@@ -2,6 +2,8 @@
 
 The row is the queue. In the process a runner looks for due rows; with Redis a Celery message wakes a worker, which
 claims the same row in the same way. A lost message or a killed worker costs time, never the job.
+
+Work of minutes has a lane of its own, so that a mail does not wait behind it.
 """
 
 import asyncio
@@ -16,7 +18,7 @@ from uuid import UUID
 from celery import current_app
 from django.conf import settings
 from django.db import transaction
-from django.db.models import F, Q
+from django.db.models import F, Q, QuerySet
 
 from kernel import clock
 from kernel.background import on_thread, report
@@ -31,7 +33,8 @@ HEARTBEAT = 10.0
 MOST_ATTEMPTS = 3
 FIRST_RETRY = timedelta(seconds=5)
 LOOK_EVERY = 1.0
-RUNNERS = 2
+SHORT, LONG = "celery", "long"  # the lanes, by the names of their queues; "celery" is Celery's own default
+FAULT = "Something went wrong on our side."  # what people read of it; the log has the rest
 RUN_JOB = "kernel.run_job"
 
 
@@ -77,13 +80,19 @@ class JobRun:
 
 JobFunction = Callable[..., dict[str, Any] | None]
 _functions: dict[str, JobFunction] = {}
+_long_kinds: set[str] = set()
 
 
-def job(kind: str) -> Callable[[JobFunction], JobFunction]:
-    """Register `function(run: JobRun, **parameters) -> result` as what jobs of `kind` do; safe to run twice."""
+def job(kind: str, *, is_long: bool = False) -> Callable[[JobFunction], JobFunction]:
+    """Register `function(run: JobRun, **parameters) -> result` as what jobs of `kind` do; safe to run twice.
+
+    One that is long may take more than a few seconds.
+    """
 
     def register(function: JobFunction) -> JobFunction:
         _functions[kind] = function
+        if is_long:
+            _long_kinds.add(kind)
         return function
 
     return register
@@ -95,8 +104,18 @@ def enqueue(*, kind: str, owner: Any = None, **parameters: Any) -> Job:
     if kind not in _functions:
         raise KeyError(f"no job is called {kind}")
     row = Job.objects.create(kind=kind, owner=owner, parameters=parameters)
-    transaction.on_commit(lambda: _wake(row.pk), robust=True)
+    wake_worker(row)
     return row
+
+
+def wake_worker(row: Job) -> None:
+    """Tell the workers of the job's lane about it, once the transaction has committed."""
+    transaction.on_commit(lambda: _wake(row.pk, lane_of(row.kind)), robust=True)
+
+
+def lane_of(kind: str) -> str:
+    """`LONG` or `SHORT`."""
+    return LONG if kind in _long_kinds else SHORT
 
 
 @transaction.atomic
@@ -129,38 +148,45 @@ def run_job(job_id: UUID | str) -> bool:
     return True
 
 
-def due_jobs(limit: int = 20) -> list[UUID]:
-    """Jobs that wait, and those whose worker has let its lease run out."""
+def due_jobs(limit: int = 20, lane: str | None = None) -> list[UUID]:
+    """Jobs of a lane, or of any, that wait, and those whose worker has let its lease run out."""
+    rows = _due()
+    if lane is not None:
+        rows = rows.filter(kind__in=_long_kinds) if lane == LONG else rows.exclude(kind__in=_long_kinds)
+    return list(rows.values_list("pk", flat=True)[:limit])
+
+
+def _due() -> QuerySet[Job]:
     now = clock.now()
     waiting = Q(status=JobStatus.QUEUED, run_after__lte=now)
     abandoned = Q(status=JobStatus.RUNNING, lease_until__lt=now)
-    return list(Job.objects.filter(waiting | abandoned).order_by("run_after").values_list("pk", flat=True)[:limit])
+    return Job.objects.filter(waiting | abandoned).order_by("run_after")
 
 
 async def run_jobs() -> None:
-    """The in-process runner: a few jobs at a time, each on a database thread, for as long as the server lives."""
-    running: set[asyncio.Task[bool]] = set()
+    """The in-process runner: one job of each lane at a time, on a database thread, for as long as the server lives."""
+    running: dict[str, asyncio.Task[bool]] = {}
     while True:
-        running = {task for task in running if not task.done()}
-        free = RUNNERS - len(running)
-        for pk in (await on_thread(due_jobs, free)) if free else []:
-            running.add(asyncio.create_task(on_thread(run_job, pk)))
+        running = {lane: task for lane, task in running.items() if not task.done()}
+        for lane in {SHORT, LONG} - running.keys():
+            for pk in await on_thread(due_jobs, 1, lane):
+                running[lane] = asyncio.create_task(on_thread(run_job, pk))
         await on_thread(report, "jobs", "ok", f"{len(running)} running")
         await asyncio.sleep(LOOK_EVERY)
 
 
 def requeue_abandoned() -> int:
     """With Celery: send due jobs again, in case a message or a worker was lost; the number sent."""
-    due = due_jobs()
-    for pk in due:
-        _wake(pk)
+    due = _due().values_list("pk", "kind")[:20]
+    for pk, kind in due:
+        _wake(pk, lane_of(kind))
     report("jobs", "ok", f"{len(due)} sent to the workers again")
     return len(due)
 
 
-def _wake(job_id: UUID) -> None:
+def _wake(job_id: UUID, lane: str) -> None:
     if settings.JOBS_RUN_BY_CELERY:
-        current_app.send_task(RUN_JOB, [str(job_id)])
+        current_app.send_task(RUN_JOB, [str(job_id)], queue=lane)
 
 
 def _claim(job_id: UUID | str) -> Job | None:
@@ -192,20 +218,20 @@ def _attempt(job: Job) -> None:
         _end(job, JobStatus.CANCELLED)
     except DomainError as error:
         _end(job, JobStatus.FAILED, error=error.message)
-    except Exception as error:
+    except Exception:  # of this job alone: it is tried again or ends as failed, and its worker goes on
         logger.exception("job %s failed", job)
-        _fail_or_retry(job, repr(error))
+        _fail_or_retry(job)
     else:
         _end(job, JobStatus.SUCCEEDED, result=result, progress=1.0)
 
 
-def _fail_or_retry(job: Job, error: str) -> None:
+def _fail_or_retry(job: Job) -> None:
     if job.attempts >= MOST_ATTEMPTS:
-        _end(job, JobStatus.FAILED, error=error[:2000])
+        _end(job, JobStatus.FAILED, error=FAULT)
         return
     delay = FIRST_RETRY * 2 ** (job.attempts - 1)
     Job.objects.filter(pk=job.pk, attempts=job.attempts).update(
-        status=JobStatus.QUEUED, run_after=clock.now() + delay, error=error[:2000]
+        status=JobStatus.QUEUED, run_after=clock.now() + delay, error=FAULT
     )
 
 

@@ -1,4 +1,4 @@
-"""The REST surface, in one list that three prefixes and any later version share."""
+"""The REST surface: a list of paths for each version, which all of its prefixes share."""
 
 from django.conf import settings
 from django.urls import URLPattern, URLResolver, include, path
@@ -11,26 +11,42 @@ from formulas.api.urls import urlpatterns as formulas
 from kernel.api.jobs import urlpatterns as jobs
 from notifications.api.urls import urlpatterns as notifications
 from portfolio.api.urls import urlpatterns as portfolio
-from signalbox.views import AsyncApiView, RootView
+from signalbox.views import AsyncApiPage, AsyncApiView, RootView
 
 Patterns = list[URLPattern | URLResolver]
 
 documented: Patterns = [*accounts, *datafeed, *formulas, *portfolio, *notifications, *control, *jobs]
 
-documents: Patterns = [
-    path("openapi.json", SpectacularJSONAPIView.as_view(urlconf="signalbox.schema_urls"), name="openapi"),
-    path("docs", SpectacularSwaggerView.as_view(url="/api/v1/openapi.json"), name="docs"),
-    path("redoc", SpectacularRedocView.as_view(url="/api/v1/openapi.json"), name="redoc"),
-    path("ws/asyncapi.json", AsyncApiView.as_view(), name="asyncapi"),
-]
+# Each is mounted at `/api/<version>/`; the active one answers on the paths without a version as well.
+SURFACES: dict[str, Patterns] = {"v1": documented}
 
 
-if settings.ENV.api_docs == "off":
-    documents = []
+def changed(patterns: Patterns, *changes: URLPattern) -> Patterns:
+    """`patterns` of one version for the next: each of `changes` in the place of its route, or added to them."""
+    routes = {str(change.pattern) for change in changes}
+    return [*changes, *(pattern for pattern in patterns if str(pattern.pattern) not in routes)]
 
 
-def mounted(prefix: str, namespace: str) -> URLResolver:
-    """The whole surface under `prefix`, with a namespace of its own."""
+def described(version: str, patterns: Patterns) -> Patterns:
+    """`patterns` where the OpenAPI document of `version` lists them: under one prefix."""
+    return [path(f"api/{version}/", include((patterns, version), namespace=version))]
+
+
+def mounted(prefix: str, namespace: str, *, version: str, patterns: Patterns) -> URLResolver:
+    """The whole surface of a version under `prefix`, with a namespace of its own."""
     root = [path(prefix.rstrip("/"), RootView.as_view(), name="root")] if prefix else []
-    api = [path(prefix, include([*documented, *documents]))]
+    api = [path(prefix, include([*patterns, *_documents(version, patterns)]))]
     return path("", include(([*root, *api], namespace), namespace=namespace))
+
+
+def _documents(version: str, patterns: Patterns) -> Patterns:
+    if settings.ENV.api_docs == "off":
+        return []
+    address = f"/api/{version}/openapi.json"
+    return [
+        path("openapi.json", SpectacularJSONAPIView.as_view(urlconf=described(version, patterns)), name="openapi"),
+        path("docs", SpectacularSwaggerView.as_view(url=address), name="docs"),
+        path("redoc", SpectacularRedocView.as_view(url=address), name="redoc"),
+        path("ws/asyncapi.json", AsyncApiView.as_view(), name="asyncapi"),
+        path("ws/asyncapi", AsyncApiPage.as_view(), name="asyncapi-page"),
+    ]

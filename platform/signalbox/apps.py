@@ -9,6 +9,9 @@ class SignalboxConfig(AppConfig):
     verbose_name = "Signalbox"
 
     def ready(self) -> None:
+        # Whoever sends a task needs the application that knows the broker, not the worker alone.
+        from signalbox import celery  # noqa: F401
+
         # The wiring page imports every app, so it can only be read once all of them are loaded.
         from signalbox.wiring import wire
 

@@ -10,6 +10,7 @@ from django.http import HttpResponse
 from django.urls import Resolver404, resolve
 from twisted.web.http import HTTPChannel
 
+from datafeed.middleware import in_classic_words
 from kernel.api.parsers import body_limit
 from kernel.middleware import early_refusal
 
@@ -39,6 +40,7 @@ class BoundedChannel(HTTPChannel):
     _is_in_head = False
     _header_count = 0
     _header_bytes = 0
+    _asked = b""
 
     def connectionMade(self) -> None:  # noqa: N802
         self.MAX_LENGTH = max(settings.ADDRESS_LIMIT, settings.HEADER_BYTES_LIMIT)
@@ -72,6 +74,7 @@ class BoundedChannel(HTTPChannel):
         """The status that a line of a request's head is refused with."""
         if not self._is_in_head:
             self._is_in_head = bool(line)
+            self._asked = line
             return 414 if any(len(word) > settings.ADDRESS_LIMIT for word in line.split(b" ")) else None
         self._header_count += bool(line)
         self._header_bytes += len(line) + len(self.delimiter)
@@ -81,6 +84,7 @@ class BoundedChannel(HTTPChannel):
         return 400 if line[:1] in {b" ", b"\t"} or _NO_HEADER.search(line) else None
 
     def lineLengthExceeded(self, line: bytes) -> bool:  # noqa: N802
+        self._asked = self._asked if self._is_in_head else line
         self.refuse(431 if self._is_in_head else 414)
         return True
 
@@ -122,7 +126,7 @@ class BoundedChannel(HTTPChannel):
             return
         self.is_refused = True
         transport: Any = self.transport
-        transport.write(_raw(early_refusal(status)))
+        transport.write(_raw(_refusal(self._asked, status)))
         self.setTimeout(None)
         transport.unregisterProducer()
         transport.loseWriteConnection()
@@ -161,10 +165,17 @@ class BoundedRequest(WebRequest):
 
     def basic_error(self, status: int, status_text: bytes, body: str) -> None:
         """What Daphne itself refuses is told like everything else: Daphne would send a page."""
-        response = early_refusal(status)
+        response = _refusal(cast(Any, self.channel)._asked, status)
         headers = [(name.encode(), value.encode()) for name, value in response.items()]
         self.handle_reply({"type": "http.response.start", "status": status, "headers": headers})
         self.handle_reply({"type": "http.response.body", "body": response.content})
+
+
+def _refusal(asked: bytes, status: int) -> HttpResponse:
+    """What a request is refused with whose first line is `asked`, in the words that its path's clients read."""
+    _, _, target = asked.partition(b" ")
+    path = re.split(rb"[? ]", target, maxsplit=1)[0]
+    return in_classic_words(path.decode("latin-1"), early_refusal(status))
 
 
 def _raw(response: HttpResponse) -> bytes:

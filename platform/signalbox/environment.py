@@ -13,6 +13,7 @@ from urllib.parse import quote, urlsplit
 from pydantic import Field, ValidationError, field_validator, model_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
+from datafeed.resolutions import LADDER, canonical
 from kernel.crypto import parse_keys
 
 BASE_DIR = Path(__file__).resolve().parents[2]
@@ -65,6 +66,8 @@ class Environment(BaseSettings):
     kyc_two_eyes: bool = False
     kyc_required_for: Words = ()
 
+    publish_performance: Literal["public", "subscribers", "private"] = "public"
+
     email_host: str = ""
     email_port: int = Field(default=587, ge=1, le=65535)
     email_host_user: str = ""
@@ -92,6 +95,8 @@ class Environment(BaseSettings):
     idle_seconds: float = Field(default=120.0, gt=0, le=3_600)
     demo_password: str = ""
     datafeed_public: bool = True
+    bars_held_megabytes: int = Field(default=64, ge=1, le=65_536)
+    bars_kept_days: Words = ()
     ws_token_in_url: bool | None = None
     replay_interval: float = Field(default=5.0, gt=0, le=86_400)
     bar_broadcaster_enabled: bool = True
@@ -107,6 +112,7 @@ class Environment(BaseSettings):
         "outgoing_private_hosts",
         "bar_broadcaster_symbols",
         "bar_broadcaster_resolutions",
+        "bars_kept_days",
         mode="before",
     )
     @classmethod
@@ -123,6 +129,15 @@ class Environment(BaseSettings):
                 ip_network(proxy, strict=False)
             except ValueError:
                 raise ValueError(f"{proxy} is neither an address nor a network such as 10.0.0.0/8") from None
+        return value
+
+    @field_validator("bars_kept_days")
+    @classmethod
+    def known_resolutions(cls, value: Words) -> Words:
+        for word in value:
+            resolution, _, days = word.partition(":")
+            if canonical(resolution) not in LADDER or not re.fullmatch(r"[1-9][0-9]{0,4}", days):
+                raise ValueError(f"{word} is not a resolution and a number of days, such as 1:365")
         return value
 
     @field_validator("log_level", mode="before")

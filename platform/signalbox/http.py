@@ -17,6 +17,8 @@ from django.core.handlers.base import BaseHandler
 from django.http import HttpResponseBase
 from django.urls import set_script_prefix
 
+from signalbox.hot import HotPages
+
 
 class PooledHandler(ASGIHandler):
     """Answers each request in one go on one of `HTTP_THREADS` threads; what is streamed goes on a thread of its own."""
@@ -25,8 +27,22 @@ class PooledHandler(ASGIHandler):
         BaseHandler.__init__(self)
         self.load_middleware(is_async=False)
         self._threads = ThreadPoolExecutor(settings.HTTP_THREADS, thread_name_prefix="http")
+        self._hot = HotPages()
 
     async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
+        if not self._hot.is_one(scope) or not await self._sent_hot(scope, send):
+            await self._take_the_long_way(scope, receive, send)
+
+    async def _sent_hot(self, scope: Any, send: Any) -> bool:
+        """Whether the answer could be had the short way, and was sent."""
+        loop = asyncio.get_running_loop()
+        found = await loop.run_in_executor(self._threads, self._hot.answer, scope)
+        if found is not None:
+            await send({"type": "http.response.start", "status": 200, "headers": found[0]})
+            await send({"type": "http.response.body", "body": found[1]})
+        return found is not None
+
+    async def _take_the_long_way(self, scope: Any, receive: Any, send: Any) -> None:
         try:
             body = await self.read_body(receive)
         except RequestAborted:
@@ -48,6 +64,8 @@ class PooledHandler(ASGIHandler):
         signals.request_started.send(sender=self.__class__, scope=scope)
         request, refusal = self.create_request(scope, body)
         response = cast(HttpResponseBase, refusal if request is None else self.get_response(request))
+        if self._hot.is_one(scope):
+            self._hot.learn(scope, response)
         if not response.streaming:
             # Its content is there already: the end of the request belongs to the thread that served it.
             response.close()

@@ -1,7 +1,6 @@
-"""The paths that the OpenAPI document lists: those of `/api/v1` and no others."""
+"""The paths that the OpenAPI document lists: those of the active version under `/api/<version>` and no others."""
 
-from django.urls import include, path
+from control.versions import ACTIVE
+from signalbox.api import SURFACES, described
 
-from signalbox.api import documented
-
-urlpatterns = [path("api/v1/", include((documented, "v1"), namespace="v1"))]
+urlpatterns = described(ACTIVE.version, SURFACES[ACTIVE.version])

@@ -9,6 +9,7 @@ from urllib.parse import urlsplit
 import dj_database_url
 from corsheaders.defaults import default_headers
 
+from datafeed.resolutions import canonical
 from signalbox import __version__
 from signalbox.environment import BASE_DIR, kept_secret, read_environment
 
@@ -274,7 +275,7 @@ SPECTACULAR_SETTINGS: dict[str, Any] = {
         "accounts.authentication.SessionTokenAuthentication",
         "rest_framework.authentication.SessionAuthentication",
     ],
-    "SCHEMA_PATH_PREFIX": r"/api/v1",
+    "SCHEMA_PATH_PREFIX": r"/api/v[0-9]+",
     "COMPONENT_SPLIT_REQUEST": True,
     "POSTPROCESSING_HOOKS": [
         "drf_spectacular.hooks.postprocess_schema_enums",
@@ -285,6 +286,8 @@ SPECTACULAR_SETTINGS: dict[str, Any] = {
         "IdentityStatus": "accounts.models.people.KycStatus",
         "DeploymentStatus": "formulas.models.DeploymentStatus",
         "Side": "formulas.models.Side",
+        "SweepKind": "formulas.models.SweepKind",
+        "KindEnum": "notifications.channels.kind_choices",
         "ChannelStatus": "notifications.models.ChannelStatus",
         "Priority": "notifications.models.Priority",
         "Outcome": ["ok", "error"],
@@ -360,7 +363,11 @@ KYC_MOST_FILES = 5
 KYC_FILE_LIMIT = 10 * 1024 * 1024
 KYC_QUOTA = 200 * 1024 * 1024  # of everything one person has handed in and not had erased
 
+PUBLISH_PERFORMANCE = ENV.publish_performance
 DATAFEED_PUBLIC = ENV.datafeed_public
+BARS_HELD_MEGABYTES = ENV.bars_held_megabytes
+# Days by resolution; a resolution that is not named is kept for ever.
+BARS_KEPT = {canonical(resolution): int(days) for resolution, _, days in (w.partition(":") for w in ENV.bars_kept_days)}
 HTTP_THREADS = 8
 WS_TOKEN_IN_URL = ENV.token_in_url_allowed
 # Of one person, and of all who have not said who they are at one address; subscriptions are those of a connection.
@@ -399,6 +406,8 @@ LOGGING: dict[str, Any] = {
         "apprise": {"level": "WARNING"},
         "urllib3": {"level": "WARNING"},
         "httpcore": {"level": "WARNING"},
+        "httpx": {"level": "WARNING"},
+        "websockets": {"level": "WARNING"},  # its details hold the addresses of streams, and those hold tokens
     },
 }
 if ENV.log_file:

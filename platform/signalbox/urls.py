@@ -1,12 +1,13 @@
-"""Where everything is mounted: the API under three prefixes, the control panel, the web page."""
+"""Where everything is mounted: every version of the API, the active one without its name too; the panel; the page."""
 
 from django.conf import settings
 from django.contrib import admin
 from django.http import HttpRequest, HttpResponse
 from django.urls import path
 
+from control.versions import ACTIVE
 from kernel.middleware import problem_response
-from signalbox.api import mounted
+from signalbox.api import SURFACES, mounted
 from signalbox.views import home, service_worker
 
 admin.site.site_header = admin.site.site_title = "Signalbox"
@@ -15,9 +16,9 @@ urlpatterns = [
     *([path("admin/", admin.site.urls)] if settings.ENV.control_panel else []),
     path("", home, name="home"),
     path("sw.js", service_worker, name="service-worker"),
-    mounted("api/v1/", "v1"),
-    mounted("api/", "api"),
-    mounted("", "plain"),
+    *(mounted(f"api/{name}/", name, version=name, patterns=patterns) for name, patterns in SURFACES.items()),
+    mounted("api/", "api", version=ACTIVE.version, patterns=SURFACES[ACTIVE.version]),
+    mounted("", "plain", version=ACTIVE.version, patterns=SURFACES[ACTIVE.version]),
 ]
 
 

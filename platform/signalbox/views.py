@@ -1,4 +1,4 @@
-"""The root of the service: a page for browsers, metadata for programs; and the AsyncAPI document."""
+"""The root of the service: a page for browsers, metadata for programs; and the sockets' document with its page."""
 
 from typing import Any
 
@@ -10,13 +10,14 @@ from django.views.decorators.vary import vary_on_headers
 from drf_spectacular.settings import spectacular_settings
 from drf_spectacular.utils import extend_schema
 from rest_framework.permissions import AllowAny
+from rest_framework.renderers import TemplateHTMLRenderer
 from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
 from kernel.api.renderers import encoder
 from kernel.realtime.asyncapi import document
-from signalbox import __version__
+from signalbox import __version__, assets
 
 API_VERSION = "v1"
 
@@ -33,9 +34,10 @@ def metadata(prefix: str = "/api/v1") -> dict[str, Any]:
         "versions": f"{prefix}/versions",
         "datafeed": f"{prefix}/datafeed/config",
         "websockets": {
-            "endpoint": f"{prefix}/ws",
+            "endpoint": "/api/v1/ws",
             "notifications": "/ws/notifications",
-            "documentation": f"{prefix}/ws/asyncapi.json",
+            "documentation": f"{prefix}/ws/asyncapi",
+            "asyncapi": f"{prefix}/ws/asyncapi.json",
         },
     }
 
@@ -80,3 +82,17 @@ class AsyncApiView(APIView):
     @extend_schema(exclude=True)
     def get(self, request: Request) -> Response:
         return Response(document(version=__version__))
+
+
+class AsyncApiPage(APIView):
+    """The same for people, drawn by a viewer that comes from here; a link to the document where there is none."""
+
+    permission_classes = spectacular_settings.SERVE_PERMISSIONS
+    authentication_classes = spectacular_settings.SERVE_AUTHENTICATION
+    renderer_classes = [TemplateHTMLRenderer]
+
+    @extend_schema(exclude=True)
+    def get(self, request: Request) -> Response:
+        viewer = assets.URL if assets.is_there() else ""
+        shown = {"viewer": viewer, "document": "/api/v1/ws/asyncapi.json"}
+        return Response(shown, template_name="asyncapi.html")

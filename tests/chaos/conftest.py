@@ -1,16 +1,15 @@
 """A crowd of readers, a server for those tests that leave it running, and backends that may be killed."""
 
-import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from tests.chaos.backends import PrivatePostgres, PrivateRedis, missing
+from tests.chaos.backends import PrivatePostgres, PrivateRedis
 from tests.chaos.population import populate
 from tests.chaos.readers import Crowd
-from tests.chaos.servers import EMBEDDED, Site
+from tests.chaos.servers import EMBEDDED, Site, on_backends
 from tests.server import LiveServer
 
 PEOPLE = 60
@@ -40,17 +39,19 @@ def crowd() -> Iterator[Crowd]:
         yield readers
 
 
-def _need_backends() -> None:
-    """`make test` runs on a machine with Python alone and leaves these out; where all must run they fail."""
-    if lacking := missing():
-        if os.environ.get("EVERY_TEST"):
-            pytest.fail(lacking)
-        pytest.skip(lacking)
+@pytest.fixture
+def pair(
+    make_server: Callable[..., LiveServer], postgres: PrivatePostgres, redis: PrivateRedis
+) -> Iterator[tuple[LiveServer, LiveServer]]:
+    """Two processes on one PostgreSQL and one Redis."""
+    one = make_server(**on_backends(postgres, redis)).start()
+    other = one.beside().start()
+    yield one, other
+    other.close()
 
 
 @pytest.fixture
 def redis(tmp_path: Path) -> Iterator[PrivateRedis]:
-    _need_backends()
     server = PrivateRedis(tmp_path)
     yield server.start()
     server.kill()
@@ -58,7 +59,6 @@ def redis(tmp_path: Path) -> Iterator[PrivateRedis]:
 
 @pytest.fixture
 def postgres() -> Iterator[PrivatePostgres]:
-    _need_backends()
     cluster = PrivatePostgres()
     yield cluster.start()
     cluster.close()

@@ -2,18 +2,18 @@
 
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from time import monotonic, sleep
 
 import pytest
 
-from tests.chaos.backends import PrivatePostgres, PrivateRedis
+from tests.chaos.backends import PrivateRedis
 from tests.chaos.oracle import check_complete
 from tests.chaos.population import TELL, Population, populate, tables
 from tests.chaos.readers import Crowd, until
-from tests.chaos.servers import Site, on_backends, readers
+from tests.chaos.servers import Site, readers
 from tests.chaos.writers import Writers
 from tests.server import ROOT, LiveServer
 
@@ -39,33 +39,29 @@ SIZES = [
 
 @pytest.mark.parametrize("size", SIZES)
 def test_a_burst_survives_the_deaths_of_a_server_and_of_redis(
-    make_server: Callable[..., LiveServer], postgres: PrivatePostgres, redis: PrivateRedis, crowd: Crowd, size: Size
+    pair: tuple[LiveServer, LiveServer], redis: PrivateRedis, crowd: Crowd, size: Size
 ) -> None:
-    one = make_server(**on_backends(postgres, redis)).start()
-    other = one.beside().start()
-    try:
-        people = populate(one, size.people)
-        crowd.join(readers(people, size.sockets, [one.port, other.port]), within=60)
-        of_the_other = [reader for reader in crowd.readers if reader.port == other.port]
-        with beside(one, people, size) as told, Writers([one.site, other.site], people, size.per_second) as writers:
-            ends = monotonic() + size.seconds
-            sleep(size.seconds / 5)
-            one.kill()
-            sleep(size.seconds / 5)
-            redis.kill()
-            sleep(size.seconds / 10)
-            redis.start()
-            one.start()
-            sleep(max(0.0, ends - monotonic()))
-            until(lambda: all(reader.is_live for reader in crowd.readers), 30, "some readers did not come back")
-            # The last of all is told while nobody can be woken.
-            redis.kill()
-            sleep(1)
-        check(one, crowd, writers, told, size)
-        assert not any(reader.closes for reader in of_the_other), "sockets of the server that lived were cut"
-        assert all(reader.closes for reader in crowd.readers if reader not in of_the_other)
-    finally:
-        other.close()
+    one, other = pair
+    people = populate(one, size.people)
+    crowd.join(readers(people, size.sockets, [one.port, other.port]), within=60)
+    of_the_other = [reader for reader in crowd.readers if reader.port == other.port]
+    with beside(one, people, size) as told, Writers([one.site, other.site], people, size.per_second) as writers:
+        ends = monotonic() + size.seconds
+        sleep(size.seconds / 5)
+        one.kill()
+        sleep(size.seconds / 5)
+        redis.kill()
+        sleep(size.seconds / 10)
+        redis.start()
+        one.start()
+        sleep(max(0.0, ends - monotonic()))
+        until(lambda: all(reader.is_live for reader in crowd.readers), 30, "some readers did not come back")
+        # The last of all is told while nobody can be woken.
+        redis.kill()
+        sleep(1)
+    check(one, crowd, writers, told, size)
+    assert not any(reader.closes for reader in of_the_other), "sockets of the server that lived were cut"
+    assert all(reader.closes for reader in crowd.readers if reader not in of_the_other)
 
 
 @pytest.mark.parametrize("size", SIZES)

@@ -10,7 +10,8 @@ from kernel.background import on_thread
 from kernel.realtime.crowds import people
 from kernel.realtime.hub import close_hub, hub
 from kernel.realtime.socket import relays, signed_in
-from tests.test_socket_groups import Caller, caller
+from tests.conversation import Conversation
+from tests.test_socket_groups import caller
 from tests.world import World
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -30,7 +31,7 @@ def _symbols(count: int) -> list[str]:
     return [row.symbol for row in Instrument.objects.bulk_create(rows)]
 
 
-async def _quotes(socket: Caller, symbols: list[str]) -> dict[str, Any]:
+async def _quotes(socket: Conversation, symbols: list[str]) -> dict[str, Any]:
     return await socket.ask("quotes.subscribe", {"symbols": symbols})
 
 

@@ -1,4 +1,4 @@
-"""`manage.py export_bars`: the bars of a symbol as CSV."""
+"""`manage.py export_bars`: the bars of a symbol as CSV or Parquet."""
 
 import sys
 from argparse import ArgumentParser
@@ -7,13 +7,13 @@ from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError
 
+from datafeed.files import pieces_of
 from datafeed.selectors import bar_blocks, find_instrument
-from datafeed.tables import table_lines
 from kernel.errors import DomainError
 
 
 class Command(BaseCommand):
-    help = "Export closed bars as CSV that import_bars reads back."
+    help = "Export closed bars as a file that import_bars reads back: Parquet where its name says so, else CSV."
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         parser.add_argument("symbol")
@@ -22,7 +22,8 @@ class Command(BaseCommand):
 
     def handle(self, *args: Any, symbol: str, resolution: str, file: Path | None, **options: Any) -> None:
         try:
-            pieces = table_lines(bar_blocks(find_instrument(symbol), resolution))
+            ending = "parquet" if file is not None and file.suffix == ".parquet" else "csv"
+            pieces = pieces_of(bar_blocks(find_instrument(symbol), resolution), ending)
         except DomainError as error:
             raise CommandError(f"{error.message} {error.errors or ''}".strip()) from None
         if file is None:

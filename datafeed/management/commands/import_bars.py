@@ -1,4 +1,4 @@
-"""`manage.py import_bars`: record the bars of a CSV file, and name the line of each row that is left out."""
+"""`manage.py import_bars`: record the bars of a CSV or Parquet file, and name the line of each row that is left out."""
 
 from argparse import ArgumentParser
 from pathlib import Path
@@ -17,7 +17,7 @@ from kernel.errors import DomainError
 
 
 class Command(BaseCommand):
-    help = "Import bars from a CSV file (plain or gzip): time, open, high, low, close and, if there is one, volume."
+    help = "Import bars from CSV (plain or gzip) or Parquet: time, open, high, low, close and, if there is one, volume."
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         parser.add_argument("symbol")

@@ -27,7 +27,7 @@ def sma(s: State, n: int, x: float) -> float:
     s[5 + place] = x
     rest = n - 1 - place
     if rest > 0:
-        s[0] = place + 1.0
+        s[0] += 1.0
         if s[1] == 0.0:
             return NAN
         mean = base + (total + s[5 + n + place] + (s[4] - base) * rest) / n
@@ -69,7 +69,7 @@ def wma(s: State, n: int, x: float) -> float:
     s[7 + place] = x
     rest = n - 1 - place
     if rest > 0:
-        s[0] = place + 1.0
+        s[0] += 1.0
         old = s[7 + n + place] + (s[5] - base) * (rest * (rest + 1) / 2)
         mean = base + (weighted + rest * total + old) / (n * (n + 1) / 2)
     else:
@@ -158,7 +158,7 @@ def stdev(s: State, n: int, x: float) -> float:
     s[4 + place] = x
     rest = n - 1 - place
     if rest > 0:
-        s[0] = place + 1.0
+        s[0] += 1.0
         if s[1] == 0.0:
             return NAN
         gap = s[4 + n + place] - mean

@@ -79,11 +79,15 @@ def barssince(s: State, condition: float) -> float:
 
 
 def valuewhen(s: State, k: int, condition: float, x: float) -> float:
-    """x at the bar where the condition was true, k such bars back. s: place, known, k+1 values."""
+    """x at the bar where the condition was true, k such bars back. s: place, known, newest, k values before it."""
     if condition == condition and condition != 0.0:
-        place = int(s[0])
-        s[2 + place] = x
-        s[0] = place + 1.0 if place < k else 0.0
+        if k > 0:
+            place = int(s[0])
+            s[3 + place] = s[2]
+            s[0] = s[0] + 1.0 if place < k - 1 else 0.0
+        s[2] = x
         if s[1] <= k:
             s[1] += 1.0
-    return s[2 + int(s[0])] if s[1] > k else NAN
+    if s[1] <= k:
+        return NAN
+    return s[3 + int(s[0])] if k > 0 else s[2]

@@ -100,7 +100,7 @@ def linreg(s: State, n: int, offset: int, x: float) -> float:
         return NAN
     place = int(s[0])
     s[2 + place] = x
-    s[0] = place + 1.0 if place + 1 < n else 0.0
+    s[0] = s[0] + 1.0 if place + 1 < n else 0.0
     if s[1] < n:
         s[1] += 1.0
     if s[1] < n:

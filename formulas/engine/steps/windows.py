@@ -12,7 +12,7 @@ def lag(s: State, k: int, x: float) -> float:
     place = int(s[0])
     result = s[2 + place]
     s[2 + place] = x
-    s[0] = place + 1.0 if place + 1 < k else 0.0
+    s[0] = s[0] + 1.0 if place + 1 < k else 0.0
     if s[1] < k:
         s[1] += 1.0
         return NAN
@@ -43,7 +43,7 @@ def highest(s: State, n: int, x: float) -> float:
     s[2] = top
     s[3 + place] = x
     if place < n - 1:
-        s[0] = place + 1.0
+        s[0] += 1.0
         if s[1] == 0.0:
             return NAN
         return s[3 + n + place] if s[3 + n + place] > top else top
@@ -71,7 +71,7 @@ def lowest(s: State, n: int, x: float) -> float:
     s[2] = bottom
     s[3 + place] = x
     if place < n - 1:
-        s[0] = place + 1.0
+        s[0] += 1.0
         if s[1] == 0.0:
             return NAN
         return s[3 + n + place] if s[3 + n + place] < bottom else bottom
@@ -93,7 +93,7 @@ def count(s: State, n: int, condition: float) -> float:
     place = int(s[0])
     s[2] += flag - s[3 + place]
     s[3 + place] = flag
-    s[0] = place + 1.0 if place + 1 < n else 0.0
+    s[0] = s[0] + 1.0 if place + 1 < n else 0.0
     if s[1] < n:
         s[1] += 1.0
     return s[2] if s[1] >= n else NAN
@@ -140,7 +140,7 @@ def cci(s: State, n: int, x: float) -> float:
         return NAN
     place = int(s[0])
     s[2 + place] = x
-    s[0] = place + 1.0 if place + 1 < n else 0.0
+    s[0] = s[0] + 1.0 if place + 1 < n else 0.0
     if s[1] < n:
         s[1] += 1.0
     if s[1] < n:

@@ -189,7 +189,7 @@ def test_a_live_record_that_cannot_be_read_is_refused(change):
     assert (body["error"], status) == ("invalid_record", 2)
 
 
-@pytest.mark.parametrize("odd", [{"net_return": -1.0}, {"exposure": 1.5}, {"market_return": None}, {"day": 0}])
+@pytest.mark.parametrize("odd", [{"net_return": -1.0}, {"exposure": -10.5}, {"market_return": None}, {"day": 0}])
 def test_a_day_that_cannot_be_is_refused_though_its_chain_holds(odd):
     record = live_record()
     record["days"][50].update(odd)

@@ -1,12 +1,25 @@
 """Sweeps, walking forward, and what is left under worse conditions."""
 
+import json
+
 import pytest
 
-from formulas.engine import FormulaError, Terms, Trade, compile_formula
+from formulas.engine import FormulaError, Terms, Trade, compile_formula, robustness
 from formulas.engine.backtest import backtest
 from formulas.engine.bars import Bars
-from formulas.engine.robustness import LateBroker, monte_carlo, stress
-from formulas.engine.sweep import SweepError, curves, grid, random_points, sweep, walk_forward
+from formulas.engine.broker import LateBroker
+from formulas.engine.robustness import monte_carlo, stress
+from formulas.engine.sweep import (
+    SweepError,
+    SweepPart,
+    curves,
+    grid,
+    joined,
+    random_points,
+    sweep,
+    sweep_part,
+    walk_forward,
+)
 from formulas.engine.tests.markets import bits, closes, random_walk
 
 WALK = Bars.from_rows([(86_400 * i, *bar[1:]) for i, bar in enumerate(random_walk(17, 700).rows())])
@@ -25,6 +38,19 @@ def test_a_sweep_gives_each_point_what_it_gets_alone():
     assert swept.best == sharpes.index(max(sharpes))
     assert 0.0 <= swept.deflated_sharpe < alone[swept.best].metrics["psr"]
     assert 0.0 <= swept.overfitting <= 1.0
+
+
+@pytest.mark.parametrize("mode", ["off", "on"])
+def test_parts_join_to_the_whole_bit_for_bit(monkeypatch, mode):
+    monkeypatch.setenv("SIGNALBOX_KERNELS", mode)
+    whole = sweep(CROSS, WALK, POINTS, threads=3)
+    parts = [sweep_part(CROSS, WALK, POINTS[first:stop]) for first, stop in ((0, 1), (1, 7), (7, 12))]
+    sent = [SweepPart.from_dict(json.loads(json.dumps(part.as_dict()))) for part in parts]
+    for again in (joined(parts), joined(sent), sweep(CROSS, WALK, POINTS, threads=1)):
+        assert again.points == whole.points
+        assert again.metrics == whole.metrics
+        assert (again.best, again.deflated_sharpe) == (whole.best, whole.deflated_sharpe)
+        assert again.overfitting == whole.overfitting
 
 
 def test_a_grid_has_every_combination_and_at_most_2000():
@@ -78,6 +104,13 @@ def test_walking_forward_chooses_on_the_past_and_is_judged_on_the_future():
         walk_forward(CROSS, closes(1, 2, 3), POINTS)
 
 
+def test_points_are_drawn_from_more_combinations_than_a_machine_can_number():
+    values = {f"p{place}": range(2000) for place in range(8)}
+    drawn = random_points(values, 50, seed=4)
+    assert len({tuple(point.items()) for point in drawn}) == 50
+    assert drawn == random_points(values, 50, seed=4) != random_points(values, 50, seed=5)
+
+
 def test_trades_are_drawn_again_with_a_seed():
     trades = [Trade(i, i + 1, 10.0, 11.0, 1.0, pnl, 0.0) for i, pnl in enumerate([5.0, -3.0, 4.0, -2.0])]
     trades.append(Trade(9, None, 10.0, None, 1.0, 500.0, 0.0))
@@ -89,6 +122,13 @@ def test_trades_are_drawn_again_with_a_seed():
     assert -0.12 <= drawn.max_drawdown[0] < drawn.max_drawdown[2] <= 0.0
     assert 0.2 < drawn.loss_probability < 0.35
     assert monte_carlo(trades[4:], 100.0) is None
+
+
+def test_trades_that_do_not_fit_into_memory_together_are_drawn_in_lots_with_the_same_bits(monkeypatch):
+    trades = [Trade(i, i + 1, 10.0, 11.0, 1.0, pnl, 0.0) for i, pnl in enumerate([5.0, -3.0, 4.0, -2.0, 1.5])]
+    whole = monte_carlo(trades, 100.0)
+    monkeypatch.setattr(robustness, "MOST_DRAWN", 33)
+    assert monte_carlo(trades, 100.0) == whole
 
 
 def test_stress_doubles_costs_and_fills_late():

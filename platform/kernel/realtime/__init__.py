@@ -5,12 +5,14 @@ the layer carries one copy of a message to each process that has listeners.
 """
 
 from kernel.realtime.door import close_sockets, push, refresh_sockets, wake_stream
-from kernel.realtime.messages import Payload, Push, Request, encode, new_event_id, now_text
+from kernel.realtime.hearers import has_listeners
+from kernel.realtime.messages import Answer, Payload, Push, Request, encode, new_event_id, now_text
 from kernel.realtime.operations import Operation, operation, use_authenticator, use_stream_source
 from kernel.realtime.socket import Identity, Socket, SocketError
 from kernel.realtime.streams import Head, StreamRow
 
 __all__ = [
+    "Answer",
     "Head",
     "Identity",
     "Operation",
@@ -22,6 +24,7 @@ __all__ = [
     "StreamRow",
     "close_sockets",
     "encode",
+    "has_listeners",
     "new_event_id",
     "now_text",
     "operation",

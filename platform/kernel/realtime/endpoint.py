@@ -17,7 +17,7 @@ from kernel.realtime import socket as sockets
 from kernel.realtime.crowds import strangers
 from kernel.realtime.dialects import Canonical
 from kernel.realtime.handshake import client_of, find_credential, host_is_allowed, origin_is_allowed
-from kernel.realtime.messages import Envelope, MessageId, Payload, Push, Request
+from kernel.realtime.messages import Answer, Envelope, MessageId, Payload, Push, Request
 from kernel.realtime.operations import Operation, authenticate, find_operation, operation
 from kernel.realtime.outlets import EXTENSION, PlainOutlet, Send
 from kernel.realtime.socket import Identity, Socket, SocketError
@@ -40,6 +40,13 @@ class AuthRequest(Request, frozen=True, kw_only=True):
     token: str
 
 
+class SignedIn(Answer, frozen=True, kw_only=True):
+    """Who one is, and until when: ISO 8601 UTC, none for a credential without an end."""
+
+    user_id: int
+    expires_at: str | None
+
+
 class ErrorPayload(Payload, frozen=True, kw_only=True):
     code: str
     detail: str
@@ -57,7 +64,7 @@ class ErrorMessage(Push, frozen=True, kw_only=True, tag="error"):
     id: str | int | None = None
 
 
-@operation("auth", AuthRequest)
+@operation("auth", AuthRequest, answer=SignedIn)
 async def sign_in(socket: Socket, request: AuthRequest) -> dict[str, Any]:
     """Sign in on an open connection, or prolong it with a fresh token."""
     identity = await authenticate("bearer", request.token)
@@ -231,6 +238,8 @@ class _Connection:
         answer = await found.handler(self.socket, request)
         if answer is not None:
             payload = {"status": "ok", "message": "", **answer}
+            # What the API's document does not say is not sent.
+            msgspec.convert(payload, found.answer)
             self.socket.answer(self.socket.dialect.answer(f"{found.name}.response", envelope.id, payload))
         if was_stranger and self.socket.identity:
             await self._welcome(self.socket.identity)

@@ -161,6 +161,11 @@ def deliver(message: dict[str, Any]) -> None:
             loop.call_soon_threadsafe(found.dispatch, message)
 
 
+def is_heard_here(topic: str) -> bool:
+    """Whether a socket of this process listens to `topic`; from any thread."""
+    return any(found.has_listeners(topic) for found in list(_hubs.values()))
+
+
 async def close_hub() -> None:
     if found := _hubs.pop(asyncio.get_running_loop(), None):
         await found.close()

@@ -2,7 +2,7 @@
 
 import uuid
 from decimal import Decimal
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 import msgspec
 
@@ -15,6 +15,13 @@ class Payload(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
 
 class Request(Payload, frozen=True, kw_only=True):
     """The payload of something a client asks for."""
+
+
+class Answer(Payload, frozen=True, kw_only=True):
+    """The payload of the answer to what a client asked for, `<what it asked>.response`."""
+
+    status: Literal["ok"]
+    message: str
 
 
 class Push(

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
 from kernel.background import Together
-from kernel.realtime.messages import Request
+from kernel.realtime.messages import Answer, Request
 from kernel.realtime.streams import StreamSource
 
 if TYPE_CHECKING:
@@ -17,10 +17,12 @@ OperationHandler = Callable[["Socket", R], Awaitable[dict[str, Any] | None]]
 
 @dataclass(frozen=True, slots=True)
 class Operation:
-    """One request: its `name`, its payload's type, who serves it, whether strangers may ask, and the scope it needs."""
+    """One request: its `name`, its payload's and its answer's types, who serves it, whether strangers may ask, and the
+    scope that an API key needs for it."""
 
     name: str
     request: type[Request]
+    answer: type[Answer]
     handler: OperationHandler[Any]
     is_public: Callable[[], bool]
     summary: str
@@ -43,16 +45,21 @@ def _never() -> bool:
 
 
 def operation(
-    name: str, request: type[R], *, is_public: Callable[[], bool] = _never, scope: str = "read"
+    name: str,
+    request: type[R],
+    *,
+    answer: type[Answer] = Answer,
+    is_public: Callable[[], bool] = _never,
+    scope: str = "read",
 ) -> Callable[[OperationHandler[R]], OperationHandler[R]]:
-    """Serve the message type `name`; the handler's answer, if any, is sent as `<name>.response`.
+    """Serve the message type `name`; what the handler returns are the fields of `answer`, sent as `<name>.response`.
 
     `scope` is what a credential with scopes must have; what changes something names another than `read`.
     """
 
     def register(handler: OperationHandler[R]) -> OperationHandler[R]:
         summary = (handler.__doc__ or name).strip().splitlines()[0]
-        _operations[name] = Operation(name, request, handler, is_public, summary, scope)
+        _operations[name] = Operation(name, request, answer, handler, is_public, summary, scope)
         return handler
 
     return register

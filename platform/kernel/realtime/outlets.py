@@ -1,6 +1,7 @@
 """The way out of one connection: a bounded queue, which a server that knows frames writes to the wire itself."""
 
 import asyncio
+from abc import ABC, abstractmethod
 from collections.abc import Awaitable, Callable
 from typing import Any
 
@@ -19,7 +20,7 @@ LINGER = 5.0
 EXTENSION = "signalbox.outlet"
 
 
-class Outlet:
+class Outlet(ABC):
     """What waits to be written: texts in order, and under a key only the newest of its kind.
 
     A reader that lets more than `MOST_MESSAGES` or `MOST_BYTES` pile up is closed with 4008: it resumes later, and
@@ -55,7 +56,7 @@ class Outlet:
         self._forget()
         self._make_room()
 
-    async def finish(self) -> None:
+    async def finish(self) -> None:  # noqa: B027  nothing to do where a transport sends by itself
         """Let what waits go out before the application ends, where only the application sends it."""
 
     async def room(self) -> None:
@@ -108,9 +109,9 @@ class Outlet:
         if self._roomy:
             self._roomy.set()
 
+    @abstractmethod
     def _ready(self) -> None:
         """The first text waits, or the connection is to be closed."""
-        raise NotImplementedError
 
 
 class PlainOutlet(Outlet):

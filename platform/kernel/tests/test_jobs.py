@@ -19,7 +19,7 @@ ran: list[str] = []
 def _kinds(monkeypatch: Any) -> None:
     monkeypatch.setattr(jobs, "_functions", {})
     # Whatever queue there is, these tests claim the rows themselves.
-    monkeypatch.setattr(jobs, "_wake", lambda job_id: None)
+    monkeypatch.setattr(jobs, "_wake", lambda job_id, lane: None)
     ran.clear()
 
     @jobs.job("double")
@@ -59,14 +59,15 @@ def test_a_refusal_fails_the_job_with_its_message_and_is_not_tried_again() -> No
     assert jobs.due_jobs() == []
 
 
-def test_a_fault_is_tried_again_with_a_pause_and_told_at_last() -> None:
+def test_a_fault_is_tried_again_with_a_pause_and_told_plainly_at_last(caplog: pytest.LogCaptureFixture) -> None:
     job = jobs.enqueue(kind="break")
     for attempt in range(1, jobs.MOST_ATTEMPTS + 1):
         assert jobs.run_job(job.pk)
         assert not jobs.run_job(job.pk), "not before its pause is over"
         assert ran == ["break"] * attempt
         Job.objects.filter(status=JobStatus.QUEUED).update(run_after=clock.now())
-    assert (fresh(job).status, fresh(job).error) == (JobStatus.FAILED, "RuntimeError('broken')")
+    assert (fresh(job).status, fresh(job).error) == (JobStatus.FAILED, "Something went wrong on our side.")
+    assert caplog.text.count("RuntimeError: broken") == jobs.MOST_ATTEMPTS, "the log says what it was"
 
 
 def test_the_job_of_a_killed_worker_is_run_by_the_next_one() -> None:

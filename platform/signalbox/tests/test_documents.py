@@ -12,6 +12,7 @@ from drf_spectacular.renderers import OpenApiJsonRenderer
 from kernel.realtime.asyncapi import document
 from kernel.realtime.operations import operations
 from signalbox import __version__, sockets
+from signalbox.management.commands.export_asyncapi import with_messages
 
 DOCS = Path(__file__).resolve().parents[3] / "docs"
 
@@ -41,6 +42,12 @@ def unbounded(node: Any) -> Any:
 
 def test_the_asyncapi_document_is_up_to_date(asyncapi: dict[str, Any]) -> None:
     assert json.loads(json.dumps(asyncapi)) == read("asyncapi.json")
+
+
+def test_the_page_of_the_sockets_lists_every_message(asyncapi: dict[str, Any]) -> None:
+    page = (DOCS / "websockets.md").read_text(encoding="utf-8")
+    assert with_messages(page, asyncapi) == page
+    assert all(f"| `{operation.name}` |" in page for operation in operations())
 
 
 def test_the_openapi_document_lists_one_prefix() -> None:

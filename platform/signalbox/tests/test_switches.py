@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).resolve().parents[3]
-DOCUMENTS = ("openapi.json", "docs", "redoc", "ws/asyncapi.json")
+DOCUMENTS = ("openapi.json", "docs", "redoc", "ws/asyncapi.json", "ws/asyncapi")
 # Asked in a process of its own: which paths there are is decided at start.
 ASK = """
 import json

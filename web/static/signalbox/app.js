@@ -5,6 +5,11 @@ import { ApiError, callAsStranger, Session } from './api.js';
 import { byId, whileBusy } from './dom.js';
 import { FormulaEditor } from './editor.js';
 import { FormulasPanel } from './formulas.js';
+import { FormulaView } from './formulas/formula-page.js';
+import { MarketplaceView } from './formulas/marketplace.js';
+import { StudioView } from './formulas/studio.js';
+import { SubscriptionsView } from './formulas/subscriptions.js';
+import { viewOf } from './formulas/views.js';
 import { InboxPanel } from './inbox.js';
 import { takeLink } from './links.js';
 import { MarketPanel } from './market.js';
@@ -33,6 +38,11 @@ const editor = new FormulaEditor({
 const account = new AccountPanel({
   session, socket, onMe: showMe, onFactors: factorsChanged, onRules: (rules) => inbox.follow(rules),
 });
+const studio = new StudioView({ session, onSaved: () => me && formulas.open(me) });
+const views = {
+  account, marketplace: new MarketplaceView({ session }), formula: new FormulaView({ session, socket }), write: studio,
+  subscriptions: new SubscriptionsView({ session }),
+};
 const welcome = new Welcome({ session, onEntered: openWorkspace });
 let me = null;
 let invitation = null; // a token that waits for its owner to sign in
@@ -68,6 +78,7 @@ async function openWorkspace() {
   showMe(await session.get('auth/me'));
   welcome.hide();
   byId('top-session').hidden = false;
+  byId('places').hidden = false;
   showView();
   socket.start();
   if (invitation) askToJoin();
@@ -85,22 +96,23 @@ function closeWorkspace() {
   mustEnrol = isEnrolled = false;
   socket.stop();
   hideNews();
-  for (const panel of [market, signals, inbox, formulas, editor, account]) panel.close();
-  for (const id of ['workspace', 'account', 'top-session']) byId(id).hidden = true;
+  for (const panel of [market, signals, inbox, formulas, editor, ...Object.values(views)]) panel.close();
+  studio.forget();
+  for (const id of ['workspace', 'top-session', 'places', ...Object.keys(views)]) byId(id).hidden = true;
 }
 
-/** The workspace, or the account where the address says so. */
+/** What the address asks for; the workspace where it asks for nothing that is known. */
 function showView() {
-  const isAccount = location.hash === '#account';
-  const isOther = byId(isAccount ? 'account' : 'workspace').hidden;
-  byId('account').hidden = !isAccount;
-  byId('workspace').hidden = isAccount;
-  byId('to-account').setAttribute('aria-current', isAccount ? 'page' : 'false');
+  const { name, id } = viewOf(location.hash);
+  const isOther = byId(name).hidden || name === 'formula';
+  for (const one of ['workspace', ...Object.keys(views)]) byId(one).hidden = one !== name;
+  byId('to-account').setAttribute('aria-current', name === 'account' ? 'page' : 'false');
+  for (const link of byId('places').children) link.setAttribute('aria-current', link.dataset.view === name ? 'page' : 'false');
   // A place in a view that was hidden could not be scrolled to by the link itself.
   if (location.hash === '#inbox-title') byId('inbox-title').focus();
   else if (isOther) standAtTop();
-  if (isAccount) account.open(me);
-  else account.close();
+  for (const [one, view] of Object.entries(views)) if (one !== name) view.close();
+  views[name]?.open(me, id);
 }
 
 function standAtTop() {

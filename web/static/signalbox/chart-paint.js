@@ -5,12 +5,16 @@ import { price } from './format.js';
 
 const FONT = '11px system-ui, "Segoe UI", Roboto, "Liberation Sans", sans-serif';
 const VOLUME_SHARE = 0.16;
+const STRIP_SHARE = 0.24; // of the height, for lines that have scales of their own
+export const TONES = 4;
 
-/** Room for the axes, in CSS pixels, given the widest price label. */
-export function layout(context, { width, height, extent, decimals }) {
+/** Room for the axes, in CSS pixels, given the widest price label; prices end at `bottom`, the strip below at `base`. */
+export function layout(context, { width, height, extent, decimals, hasStrip }) {
   context.font = FONT;
   const label = context.measureText(price(extent.high, decimals)).width;
-  return { right: width - Math.ceil(label) - 18, bottom: height - 24, top: 8 };
+  const base = height - 24;
+  const bottom = hasStrip ? Math.round(base * (1 - STRIP_SHARE)) : base;
+  return { right: width - Math.ceil(label) - 18, bottom, base, top: 8 };
 }
 
 /** Paints a whole scene; see `CandleChart` for its fields. */
@@ -25,8 +29,10 @@ export function paint(context, scene) {
   context.clip();
   paintVolume(context, scene);
   paintCandles(context, scene);
+  paintLines(context, scene, scene.lines.filter(({ isBelow }) => !isBelow), () => scene.yOf);
   paintMarks(context, scene);
   context.restore();
+  paintStrip(context, scene);
   paintLastPrice(context, scene);
   if (scene.cursor !== null) paintCursor(context, scene);
 }
@@ -53,13 +59,14 @@ function paintGrid(context, { bars, plot, extent, decimals, labels, yOf, theme, 
   }
   context.textAlign = 'center';
   for (const { x, text, isStrong } of labels) {
-    line(context, crisp(x), 0, crisp(x), plot.bottom);
+    line(context, crisp(x), 0, crisp(x), plot.base);
     context.fillStyle = isStrong ? theme.ink : theme.muted;
     const half = context.measureText(text).width / 2;
-    if (x > half && x < plot.right - half) context.fillText(text, x, plot.bottom + 13);
+    if (x > half && x < plot.right - half) context.fillText(text, x, plot.base + 13);
   }
   context.strokeStyle = theme.line;
   line(context, 0, crisp(plot.bottom), width, crisp(plot.bottom));
+  line(context, 0, crisp(plot.base), width, crisp(plot.base));
   line(context, crisp(plot.right), 0, crisp(plot.right), height);
 }
 
@@ -88,6 +95,38 @@ function paintCandles(context, { bars, first, last, step, xOf, yOf, theme }) {
     context.fillRect(x, yOf(bar.high), 1, Math.max(1, yOf(bar.low) - yOf(bar.high)));
     if (step > 2.5) context.fillRect(x - (width - 1) / 2, top, width, Math.max(1, bottom - top));
   }
+}
+
+function paintStrip(context, scene) {
+  const { plot } = scene;
+  const below = scene.lines.filter(({ isBelow }) => isBelow);
+  const tall = plot.base - plot.bottom - 12;
+  paintLines(context, scene, below, ({ low, high }) => (
+    (value) => plot.base - 6 - (high > low ? (value - low) / (high - low) : 0.5) * tall));
+}
+
+function paintLines(context, { first, last, plot, xOf, theme }, lines, scaleOf) {
+  context.save();
+  context.beginPath();
+  context.rect(0, 0, plot.right, plot.base);
+  context.clip();
+  context.lineWidth = 1.5;
+  for (const one of lines) {
+    const yOf = scaleOf(one);
+    context.strokeStyle = theme[`series${(one.place % TONES) + 1}`];
+    context.setLineDash(one.place < TONES ? [] : [5, 3]);
+    context.beginPath();
+    let isDown = false;
+    for (let index = Math.max(0, first - 1); index <= last; index += 1) {
+      const value = one.values[index];
+      if (value === null) { isDown = false; continue; }
+      if (isDown) context.lineTo(xOf(index), yOf(value));
+      else context.moveTo(xOf(index), yOf(value));
+      isDown = true;
+    }
+    context.stroke();
+  }
+  context.restore();
 }
 
 function paintMarks(context, { marks, bars, first, last, step, xOf, yOf, theme }) {
@@ -146,7 +185,7 @@ function paintCursor(context, scene) {
   context.strokeStyle = theme.muted;
   context.lineWidth = 1;
   context.setLineDash([4, 4]);
-  line(context, x, 0, x, plot.bottom);
+  line(context, x, 0, x, plot.base);
   const y = cursorY ?? scene.yOf(scene.bars[cursor].close);
   if (y <= plot.bottom) {
     line(context, 0, crisp(y), plot.right, crisp(y));

@@ -3,6 +3,9 @@
 import { isDaily } from './format.js';
 
 const LABEL_ROOM = 72; // pixels between the middles of two time labels
+// Functions whose values are no prices, even where they happen to be as large.
+const OWN_SCALES = new Set(('rsi cmo mom roc change tr atr natr stdev bbw macd stoch stoch_d wpr cci mfi dmi adx obv accdist cmf '
+  + 'highestbars lowestbars barssince count volume').split(' '));
 const [MINUTE, DAY, MONTH, YEAR] = [0, 1, 2, 3];
 
 /** Round values between `low` and `high`, at most about `count` of them. */
@@ -28,6 +31,27 @@ export function extent(bars) {
   }
   const air = (high - low) * 0.08 || Math.abs(high) * 0.01 || 1;
   return { low: low - air, high: high + air, volume };
+}
+
+/**
+ * Lines with their values by bar, in the colours of their places. Those that are no prices, by name or by size, are
+ * `isBelow`; of these, what one function gives (`macd(…).line` and `.signal`) shares a scale `low` to `high`.
+ */
+export function placed(lines, bars) {
+  const low = Math.min(...bars.map((bar) => bar.low));
+  const high = Math.max(...bars.map((bar) => bar.high));
+  const room = high - low;
+  const drawn = lines.map(({ name, values }, place) => {
+    const known = [...values.values()].filter(Number.isFinite);
+    const family = /^\w+/.exec(name)?.[0] ?? name;
+    const isBelow = OWN_SCALES.has(family) || known.some((value) => value < low - room || value > high + room);
+    return { name, place, isBelow, family, known, values: bars.map(({ time }) => values.get(time) ?? null) };
+  });
+  for (const line of drawn) {
+    const kin = drawn.filter(({ family, isBelow }) => isBelow && family === line.family).flatMap(({ known }) => known);
+    Object.assign(line, { low: Math.min(...kin), high: Math.max(...kin) });
+  }
+  return drawn;
 }
 
 /** Splits bar times into calendar parts of the exchange's day, each bar only once. */

@@ -1,7 +1,7 @@
 // A candlestick chart on a canvas: keeps bars, marks and the view, and answers to pointer, wheel and keys.
 
 import { layout, paint } from './chart-paint.js';
-import { Calendar, extent } from './chart-scale.js';
+import { Calendar, extent, placed } from './chart-scale.js';
 
 const NARROWEST = 1.5;
 const WIDEST = 48;
@@ -10,6 +10,7 @@ const OLDER_WITHIN = 20; // bars from the left end at which more history is aske
 const COLOURS = {
   ink: '--ink', muted: '--muted', line: '--line', grid: '--grid', surface: '--surface',
   up: '--up', down: '--down', onMark: '--on-mark',
+  series1: '--series-1', series2: '--series-2', series3: '--series-3', series4: '--series-4',
 };
 
 /**
@@ -24,6 +25,7 @@ export class CandleChart {
   #bars = [];
   #signals = [];
   #marks = new Map();
+  #lines = [];
   #decimals = 2;
   #calendar = new Calendar('UTC', '1D');
   #step = 8;
@@ -107,6 +109,21 @@ export class CandleChart {
     this.#draw();
   }
 
+  /**
+   * Draws lines `{name, values: Map of bar time (ms) to number or null}`: over the candles what moves where prices do,
+   * the rest in a strip below.
+   */
+  setLines(lines) {
+    this.#lines = lines;
+    this.#draw();
+  }
+
+  /** `{name, value}` of each line at the bar with this index. */
+  linesAt(index) {
+    const time = this.#bars[index]?.time;
+    return this.#lines.map(({ name, values }) => ({ name, value: values.get(time) ?? null }));
+  }
+
   /** The signals that belong to the bar at `index`. */
   signalsAt(index) {
     return this.#marks.get(index)?.signals ?? [];
@@ -158,7 +175,10 @@ export class CandleChart {
     const guess = Math.max(0, Math.floor(newest + this.#ahead - width / this.#step));
     const last = Math.min(newest, Math.max(0, Math.ceil(newest + this.#ahead)));
     const range = extent(bars.slice(Math.min(guess, last), last + 1));
-    const plot = layout(this.#context, { width, height, extent: range, decimals: this.#decimals });
+    const lines = placed(this.#lines, bars);
+    const plot = layout(this.#context, {
+      width, height, extent: range, decimals: this.#decimals, hasStrip: lines.some(({ isBelow }) => isBelow),
+    });
     const xOf = (index) => plot.right - (newest - index + this.#ahead + 0.5) * this.#step;
     const first = Math.min(last, Math.max(0, Math.floor(newest + this.#ahead - plot.right / this.#step)));
     const perUnit = (plot.bottom - plot.top) / (range.high - range.low);
@@ -167,7 +187,7 @@ export class CandleChart {
     if (first < OLDER_WITHIN) this.#onNeedOlder();
     return {
       bars, first, last, plot, width, height, extent: range, xOf, yOf, priceAt, step: this.#step,
-      decimals: this.#decimals, marks: this.#marks, theme: this.#theme,
+      decimals: this.#decimals, marks: this.#marks, theme: this.#theme, lines,
       cursor: this.#cursor, cursorY: this.#cursorY, labels: this.#calendar.labels(bars, first, last, xOf),
     };
   }

@@ -2,6 +2,7 @@
 
 import { byId, el, reporting, whileBusy } from './dom.js';
 import { resolutionName } from './format.js';
+import { pageOf } from './formulas/figures.js';
 
 const SHOWN = 20;
 const NOTHING = {
@@ -112,7 +113,7 @@ export class FormulasPanel {
     return el(
       'li', { class: 'row formula', 'data-id': formula.id },
       el('div', { class: 'formula-words' },
-        el('h3', {}, formula.name),
+        el('h3', {}, el('a', { href: pageOf(formula.id) }, formula.name)),
         el('p', {}, about(formula, isMine)),
         isMine && this.#running(formula)),
       el('div', { class: 'formula-actions' },
@@ -175,7 +176,8 @@ export class FormulasPanel {
   }
 
   #countSubscriber(formula, change) {
-    const total = Math.max(0, (formula.total_subscribers ?? 0) + change);
+    // An author's own subscription is not counted.
+    const total = Math.max(0, (formula.total_subscribers ?? 0) + (this.#isMine(formula) ? 0 : change));
     this.#formulas.set(formula.id, { ...formula, total_subscribers: total });
     this.#showAll();
   }

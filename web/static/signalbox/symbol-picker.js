@@ -5,8 +5,8 @@ import { byId, el } from './dom.js';
 const SEARCH_AFTER = 180;
 
 export class SymbolPicker {
-  #input = byId('symbol');
-  #list = byId('symbol-list');
+  #input;
+  #list;
   #search;
   #onPick;
   #found = [];
@@ -15,8 +15,10 @@ export class SymbolPicker {
   #timer = null;
   #asked = 0;
 
-  /** `search(text)` answers a list of instruments; `onPick(symbol)` is told the choice. */
-  constructor({ search, onPick }) {
+  /** `search(text)` answers a list of instruments; `onPick(symbol)` is told the choice. The field is `id`, its list `id-list`. */
+  constructor({ search, onPick, id = 'symbol' }) {
+    this.#input = byId(id);
+    this.#list = byId(`${id}-list`);
     this.#search = search;
     this.#onPick = onPick;
     this.#input.addEventListener('focus', () => { this.#input.select(); this.#lookUp(''); });
@@ -57,7 +59,7 @@ export class SymbolPicker {
     const pick = (event) => { event.preventDefault(); this.#pick(index); };
     return el(
       'li',
-      { id: `symbol-option-${index}`, role: 'option', 'aria-selected': 'false', on: { mousedown: pick } },
+      { id: `${this.#input.id}-option-${index}`, role: 'option', 'aria-selected': 'false', on: { mousedown: pick } },
       el('b', {}, instrument.symbol),
       el('span', { class: 'option-name' }, instrument.description ?? ''),
       el('span', { class: 'option-exchange' }, instrument.exchange ?? ''),

@@ -1,0 +1,105 @@
+"""A reader that falls behind hears where every bar is now, and nothing of how it came to be."""
+
+import asyncio
+import json
+from collections.abc import AsyncIterator
+from typing import Any
+
+import pytest
+from django.conf import settings
+from django.utils.module_loading import import_string
+
+from datafeed.messages import bars_topic, quotes_topic
+from datafeed.models import Series
+from datafeed.tests.test_sockets import play, update
+from kernel.background import on_thread
+from kernel.realtime.hub import close_hub
+
+RESOLUTIONS = ["1D", "1W", "1M"]
+TOPICS = [*(bars_topic("IBM", resolution) for resolution in RESOLUTIONS), quotes_topic("IBM")]
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+
+class Reader:
+    """A client whose line can be held up: while `flows` is not set, nothing that is sent to it gets through."""
+
+    def __init__(self) -> None:
+        self.flows = asyncio.Event()
+        self.flows.set()
+        self.asked: asyncio.Queue[dict[str, Any]] = asyncio.Queue()
+        self.heard: list[dict[str, Any]] = []
+        scope = {"type": "websocket", "path": "/api/v1/ws", "headers": [], "query_string": b"", "subprotocols": []}
+        application = import_string(settings.ASGI_APPLICATION)
+        self.asked.put_nowait({"type": "websocket.connect"})
+        self.running = asyncio.create_task(application(scope, self.asked.get, self._send))
+
+    async def _send(self, event: dict[str, Any]) -> None:
+        await self.flows.wait()
+        if "text" in event:
+            self.heard.append(json.loads(event["text"]))
+
+    async def ask(self, kind: str, **payload: Any) -> None:
+        """Ask, and wait for the answer."""
+        message = {"type": kind, "payload": payload, "id": len(self.heard)}
+        self.asked.put_nowait({"type": "websocket.receive", "text": json.dumps(message)})
+        async with asyncio.timeout(10):
+            while not any(heard.get("id") == message["id"] for heard in self.heard):
+                await asyncio.sleep(0.01)
+
+    async def end(self) -> None:
+        self.flows.set()
+        self.asked.put_nowait({"type": "websocket.disconnect", "code": 1000})
+        await asyncio.wait_for(self.running, 10)
+
+    def told(self, topic: str) -> list[dict[str, Any]]:
+        """The payloads heard on `topic`, in order."""
+        updates = [heard["payload"] for heard in self.heard if heard["type"] in {"bars.update", "quotes.update"}]
+        return [one["payload"] for one in updates if one["topic"] == topic]
+
+
+@pytest.fixture
+async def reader(ten_days: Series) -> AsyncIterator[Reader]:
+    """Somebody who follows IBM in every resolution, and its quote, and has heard where they are."""
+    client = Reader()
+    for resolution in RESOLUTIONS:
+        await client.ask("bars.subscribe", symbol="IBM", resolution=resolution)
+    await client.ask("quotes.subscribe", symbols=["IBM"])
+    yield client
+    await client.end()
+    await close_hub()
+
+
+async def test_a_reader_that_falls_behind_hears_the_newest_of_each_and_no_queue(reader: Reader) -> None:
+    reader.flows.clear()
+    # One message is on its way already when the line stops.
+    await on_thread(play, update(20, is_closed=False))
+    await asyncio.sleep(0.1)
+    reader.heard.clear()
+    await on_thread(play, *(update(20 + step / 10, is_closed=False) for step in range(1, 80)))
+    await asyncio.sleep(0.1)
+    reader.flows.set()
+    async with asyncio.timeout(10):
+        while any(not reader.told(topic) for topic in TOPICS):
+            await asyncio.sleep(0.01)
+    await asyncio.sleep(0.2)
+    for topic in TOPICS:
+        told = reader.told(topic)
+        assert len(told) <= 2, topic
+        newest = told[-1]["v"]["lp"] if topic.startswith("quotes") else told[-1]["close"]
+        assert newest == 27.9, topic
+
+
+async def test_what_is_heard_of_a_topic_never_goes_back(reader: Reader) -> None:
+    for step in range(12):
+        if step % 3 == 0:
+            reader.flows.clear()
+        await on_thread(play, update(20 + step, is_closed=step == 11))
+        if step % 3 == 2:
+            reader.flows.set()
+            await asyncio.sleep(0.05)
+    await asyncio.sleep(0.2)
+    for topic in TOPICS[:3]:
+        stamps = [bar["time"] for bar in reader.told(topic)]
+        assert stamps == sorted(stamps)
+        assert reader.told(topic)[-1]["close"] == 31

@@ -1,0 +1,110 @@
+"""One pass over all deployments of a series for the bars that have closed."""
+
+import logging
+import threading
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+from datafeed.models import Instrument
+from formulas import engine
+from formulas.live.cohorts import Cohort, Standing, cohorts_of
+from formulas.live.stored import Stored
+from formulas.models import Deployment
+from formulas.services import (
+    Evaluated,
+    compile_code,
+    fail_deployment,
+    hold_deployments,
+    record_evaluations,
+    release_deployments,
+)
+from kernel import clock
+from kernel.errors import DomainError
+
+logger = logging.getLogger(__name__)
+
+Series = tuple[int, str]
+
+# The feed's thread, a filled gap and a catch-up may meet; one state must not be moved on by two of them.
+_lock = threading.Lock()
+_cohorts: dict[Series, dict[int, Cohort]] = {}
+
+
+def evaluate(instrument_id: int, resolution: str) -> int:
+    """Run every deployment on this series over the closed bars it has not seen; the number of signals raised.
+
+    They wait at bars that are missing: nothing is decided on what came after, until those are there or their provider
+    is known not to have them.
+    """
+    series = (instrument_id, resolution)
+    with _lock:
+        standings = _standings(series)
+        if not standings:
+            _cohorts.pop(series, None)
+            return 0
+        built = [cohort.built_at for cohort in _cohorts.get(series, {}).values()]
+        stored = Stored(Instrument.objects.get(pk=instrument_id), resolution, min(built, default=clock.now()))
+        try:
+            return len(record_evaluations(evaluated=_moved(series, standings, stored)))
+        except BaseException:
+            # The rows were rolled back: the states in memory are ahead of them and must be built again.
+            _cohorts.pop(series, None)
+            raise
+
+
+def evaluate_all(**only: Any) -> int:
+    """`evaluate` for every series with deployments, or those that `only` names; the number of signals raised."""
+    series = Deployment.objects.running().filter(**only).order_by().values_list("instrument_id", "resolution")
+    return sum(evaluate(instrument_id, resolution) for instrument_id, resolution in series.distinct())
+
+
+def forget() -> None:
+    """Drop all states; the next bar of each series builds them again from the store."""
+    with _lock:
+        _cohorts.clear()
+
+
+def _standings(series: Series) -> list[Standing]:
+    running = Deployment.objects.running().filter(instrument_id=series[0], resolution=series[1]).order_by("pk")
+    rows = running.values_list("pk", "warm_from", "evaluated_through", "stale_since")
+    return [Standing(pk, warm_from, through, stale is not None) for pk, warm_from, through, stale in rows]
+
+
+def _moved(series: Series, standings: Sequence[Standing], stored: Stored) -> list[Evaluated]:
+    first_time = stored.first_time() if any(standing.warm_from is None for standing in standings) else 0
+    if first_time is None:
+        return []
+    groups = cohorts_of(standings, first_time)
+    kept = _cohorts.setdefault(series, {})
+    for gone in kept.keys() - groups.keys():
+        del kept[gone]
+    moved = [_move(kept.setdefault(start, Cohort(start)), start, group, stored) for start, group in groups.items()]
+    return [one for one in moved if one]
+
+
+def _move(cohort: Cohort, warm_from: int, standings: Sequence[Standing], stored: Stored) -> Evaluated | None:
+    if missing := cohort.missing(standings, stored):
+        programs = _programs(missing)
+        if programs:
+            cohort.join(programs, standings, stored)
+    hole = stored.hole(warm_from)
+    if hole:
+        hold_deployments(ids=[one.pk for one in standings if not one.is_stale], since=hole.since, until=hole.until)
+    elif stale := [one.pk for one in standings if one.is_stale]:
+        release_deployments(ids=stale)
+    return cohort.move(standings, stored, hole.since if hole else None)
+
+
+def _programs(ids: Iterable[int]) -> dict[int, engine.Program]:
+    """The program of each deployment; one that does not compile any more is put aside."""
+    programs: dict[int, engine.Program] = {}
+    compiled: dict[object, engine.Program] = {}
+    for deployment in Deployment.objects.select_related("version").in_bulk(ids).values():
+        code, parameters = deployment.version.code, deployment.parameters
+        try:
+            key = code, tuple(sorted(parameters.items()))
+            programs[deployment.pk] = compiled.get(key) or compiled.setdefault(key, compile_code(code, parameters))
+        except DomainError as error:
+            logger.exception("deployment %s cannot run", deployment.pk)
+            fail_deployment(deployment=deployment, detail=error.message)
+    return programs

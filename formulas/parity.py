@@ -1,0 +1,189 @@
+"""Parity certificates: what ran live is replayed over the stored bars and compared signal by signal.
+
+Signals are linked by hashes in the order they were raised, soon after. One that is changed, added or taken away later
+breaks the chain or differs from the replay, and so does a bar that was changed where it decides anything.
+"""
+
+from collections.abc import Sequence
+from datetime import timedelta
+from typing import Any
+
+from django.db import transaction
+from django.db.models import F, Q, QuerySet
+
+from datafeed.selectors import BarColumns, read_bars
+from formulas import engine
+from formulas.backtests import check_waiting
+from formulas.engine.chain import first_broken, first_hash, linked
+from formulas.engine.records import EXACT, certify
+from formulas.errors import RecordTooLarge
+from formulas.models import Certificate, CertificateStatus, Deployment, Signal
+from formulas.services.compiling import compile_code
+from kernel import clock, jobs
+from kernel.errors import DomainError
+from kernel.models import Job, JobStatus
+
+PARITY_JOB = "formulas.parity"
+# A certificate replays everything from the start: not with every bar.
+CHECK_AGAIN_AFTER = timedelta(hours=1)
+MOST_BARS = 200_000
+AT_ONCE = 500
+Entry = dict[str, Any]
+
+
+@transaction.atomic
+def seal_signals(deployment: Deployment) -> Deployment:
+    """Link the signals raised since the last time to those before, in the order they were raised."""
+    deployment = Deployment.objects.select_for_update(of=("self",)).select_related("version").get(pk=deployment.pk)
+    new = list(deployment.signals.filter(hash="").order_by("bar_time", "pk"))
+    head = deployment.head or first_hash(_header(deployment))
+    for signal in new:
+        signal.hash = head = linked(head, entry_of(signal))
+    Signal.objects.bulk_update(new, ["hash"], batch_size=AT_ONCE)
+    deployment.head, deployment.sealed_signals = head, deployment.sealed_signals + len(new)
+    Deployment.objects.filter(pk=deployment.pk).update(head=head, sealed_signals=deployment.sealed_signals)
+    return deployment
+
+
+def _header(deployment: Deployment) -> Entry:
+    return {"version_hash": compile_code(deployment.version.code, deployment.parameters).version_hash}
+
+
+def entry_of(signal: Signal) -> Entry:
+    """A signal as it is linked and compared, in plain numbers."""
+    return {
+        "time": signal.bar_time,
+        "side": signal.side,
+        "action": signal.action,
+        "size": float(signal.strength or 0),
+        "price": float(signal.price),
+    }
+
+
+def record_of(deployment: Deployment) -> dict[str, Any]:
+    """What a deployment is certified by, but for its bars; the engine's `certify` reads it as it is."""
+    signals = [
+        {**entry_of(signal), "hash": signal.hash}
+        for signal in deployment.signals.exclude(hash="").order_by("bar_time", "pk")
+    ]
+    return {
+        "deployment_id": deployment.pk,
+        "symbol": deployment.instrument.symbol,
+        "resolution": deployment.resolution,
+        "formula": deployment.version.code,
+        "parameters": deployment.parameters,
+        **_header(deployment),
+        "since": 0 if deployment.live_after is None else deployment.live_after + 1,
+        "skipped": deployment.skipped,
+        "head": deployment.head,
+        "signals": signals,
+    }
+
+
+def export_of(deployment: Deployment) -> dict[str, Any]:
+    """The record with the bars it rests on, for anybody to certify; raises `RecordTooLarge`."""
+    bars = _bars_of(deployment, last=MOST_BARS + 1)
+    if len(bars) > MOST_BARS:
+        raise RecordTooLarge
+    columns = (bars.time, bars.open, bars.high, bars.low, bars.close, bars.volume)
+    rows = [list(row) for row in zip(*(column.tolist() for column in columns), strict=True)]
+    return {**record_of(deployment), "bars": rows}
+
+
+def _bars_of(deployment: Deployment, last: int | None = None) -> BarColumns:
+    """The bars its state was made of, up to the last one it has acted on; the newest `last` of them."""
+    if deployment.evaluated_through is None:
+        return BarColumns.empty()
+    until = deployment.evaluated_through + 1
+    return read_bars(deployment.instrument, deployment.resolution, since=deployment.warm_from, until=until, last=last)
+
+
+def check_deployment(deployment: Deployment) -> Certificate:
+    """Replay a deployment, and keep whether its signals are those, or the first that is not."""
+    deployment = seal_signals(deployment)
+    try:
+        difference = _difference(deployment)
+    except (DomainError, ValueError) as error:
+        difference = _first(None, None, "formula", None, str(error)[:200])
+    certificate, _ = Certificate.objects.update_or_create(
+        deployment=deployment,
+        defaults={
+            "status": CertificateStatus.DIFFERS if difference else CertificateStatus.EXACT,
+            "through": deployment.evaluated_through,
+            "first_difference": difference,
+            "checked_at": clock.now(),
+        },
+    )
+    return certificate
+
+
+def _difference(deployment: Deployment) -> Entry | None:
+    """The first difference to the replay; else the first fault of the chain; else none."""
+    stored, record = _bars_of(deployment), record_of(deployment)
+    unlinked = [{name: value for name, value in signal.items() if name != "hash"} for signal in record["signals"]]
+    found = certify({**record, "signals": unlinked}, engine.Bars(stored.time, *stored.values))
+    if found != EXACT:
+        return _named(found)
+    return _broken(deployment, record)
+
+
+def _named(found: dict[str, Any]) -> Entry:
+    """What the engine found, with the bar and the field in which the two differ."""
+    place, expected, recorded = found["signal"], found["expected"], found["recorded"]
+    if place is None:
+        return _first(None, None, "version_hash", expected["version_hash"], recorded["version_hash"])
+    if recorded is None or (expected and expected["time"] < recorded["time"]):
+        return _first(place, expected["time"], "signal", expected, None)
+    if expected is None or recorded["time"] < expected["time"]:
+        return _first(place, recorded["time"], "signal", None, recorded)
+    field = next(name for name in expected if expected[name] != recorded[name])
+    return _first(place, expected["time"], field, expected[field], recorded[field])
+
+
+def _broken(deployment: Deployment, record: dict[str, Any]) -> Entry | None:
+    signals, header = record["signals"], {"version_hash": record["version_hash"]}
+    place = first_broken(header, signals)
+    if place is not None:
+        return _first(place, signals[place]["time"], "hash", None, signals[place]["hash"])
+    head = signals[-1]["hash"] if signals else first_hash(header)
+    if (head, len(signals)) != (deployment.head, deployment.sealed_signals):
+        return _first(len(signals), None, "head", deployment.head, head)
+    return None
+
+
+def _first(signal: int | None, bar_time: int | None, field: str, expected: Any, recorded: Any) -> Entry:
+    return {"signal": signal, "bar_time": bar_time, "field": field, "expected": expected, "recorded": recorded}
+
+
+def start_checking(*, owner: Any = None, deployments: QuerySet[Deployment]) -> Job:
+    """Enqueue the job that certifies these deployments; raises `TooManyBacktests` where somebody asks too often."""
+    if owner is not None:
+        check_waiting(owner)
+    ids = list(deployments.order_by("pk").values_list("pk", flat=True))
+    return jobs.enqueue(kind=PARITY_JOB, owner=owner, deployment_ids=ids)
+
+
+def start_checking_due() -> Job | None:
+    """Enqueue the job that certifies what is due; none where nothing is, or one is at it."""
+    unfinished = (JobStatus.QUEUED, JobStatus.RUNNING)
+    is_at_it = Job.objects.filter(kind=PARITY_JOB, owner=None, status__in=unfinished).exists()
+    return None if is_at_it or not due_deployments().exists() else start_checking(deployments=due_deployments())
+
+
+def due_deployments() -> QuerySet[Deployment]:
+    """Those that were never certified, and those that have gone on since, a while ago."""
+    moved = ~Q(certificate__through=F("evaluated_through")) & Q(
+        certificate__checked_at__lt=clock.now() - CHECK_AGAIN_AFTER
+    )
+    return Deployment.objects.exclude(evaluated_through=None).filter(Q(certificate=None) | moved)
+
+
+@jobs.job(PARITY_JOB, is_long=True)
+def certify_deployments(run: jobs.JobRun, *, deployment_ids: Sequence[int]) -> dict[str, Any]:
+    """Certify each deployment; those deleted meanwhile are passed over."""
+    rows = Deployment.objects.filter(pk__in=deployment_ids).select_related("version", "instrument").order_by("pk")
+    exact = 0
+    for place, deployment in enumerate(rows):
+        run.progress(place / len(deployment_ids), deployment.instrument.symbol)
+        exact += check_deployment(deployment).status == CertificateStatus.EXACT
+    return {"checked": len(rows), "exact": exact}

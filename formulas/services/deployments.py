@@ -1,0 +1,151 @@
+"""Every write to deployments that people and recovery ask for; what their bars bring is in `evaluations`."""
+
+import logging
+from bisect import bisect_left
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+
+from django.db import IntegrityError, transaction
+
+from datafeed.models import Instrument
+from datafeed.resolutions import seconds
+from datafeed.selectors import check_served, read_bars
+from formulas.errors import AlreadyDeployed, FormulaRetired
+from formulas.models import Certificate, Deployment, DeploymentStatus, Formula
+from formulas.services.compiling import check_parameters
+from kernel import clock
+
+logger = logging.getLogger(__name__)
+
+WARM_BARS = 5_000
+AT_ONCE = 5_000  # ids in one statement; SQLite takes 32,766
+
+
+@transaction.atomic
+def deploy_formula(
+    *,
+    formula: Formula,
+    instrument: Instrument,
+    resolution: str,
+    parameters: Mapping[str, float] | None = None,
+) -> Deployment:
+    """Run the formula's newest version live, from the newest closed bar on.
+
+    Raises `FormulaRetired`, `AlreadyDeployed`, and errors that name the resolution or the parameters.
+    """
+    if formula.is_retired or formula.version is None:
+        raise FormulaRetired
+    resolution = check_served(instrument, resolution)
+    check_parameters(formula.version.code, parameters or {})
+    stored = read_bars(instrument, resolution, last=2 * WARM_BARS)
+    try:
+        with transaction.atomic():
+            return Deployment.objects.create(
+                formula=formula,
+                version=formula.version,
+                instrument=instrument,
+                resolution=resolution,
+                parameters=dict(parameters or {}),
+                warm_from=_warm_from(stored.time.tolist(), seconds(resolution)),
+                evaluated_through=int(stored.time[-1]) if len(stored) else None,
+                live_after=int(stored.time[-1]) if len(stored) else None,
+            )
+    except IntegrityError:
+        raise AlreadyDeployed from None
+
+
+def _warm_from(times: Sequence[int], length: int) -> int | None:
+    """The bar to begin at, at least `WARM_BARS` ago where there are so many; None where there is none.
+
+    Counted from a grid, so that deployments of about the same time begin at the same bar and share what they compute.
+    """
+    if not times:
+        return None
+    wanted = times[-min(len(times), WARM_BARS)]
+    grid = WARM_BARS * length
+    return times[bisect_left(times, wanted // grid * grid)]
+
+
+@transaction.atomic
+def set_deployment_status(*, deployment: Deployment, status: str) -> Deployment:
+    """Pause, resume or stop a deployment. One that resumes goes on at the newest bar: it does not act on old ones."""
+    deployment = Deployment.objects.select_for_update().get(pk=deployment.pk)
+    if status == DeploymentStatus.RUNNING and deployment.status != DeploymentStatus.RUNNING:
+        _go_on_at_newest(deployment)
+    elif status != DeploymentStatus.RUNNING:
+        _begin_to_skip(deployment)
+    deployment.status, deployment.detail, deployment.stale_since = status, "", None
+    try:
+        with transaction.atomic():
+            deployment.save()
+    except IntegrityError:
+        raise AlreadyDeployed from None
+    return deployment
+
+
+def _begin_to_skip(deployment: Deployment) -> None:
+    """Bars after this one are not acted on until further notice."""
+    if not deployment.skipped or deployment.skipped[-1][1] is not None:
+        deployment.skipped.append([deployment.evaluated_through, None])
+
+
+def _go_on_at_newest(deployment: Deployment) -> None:
+    _begin_to_skip(deployment)
+    newest = read_bars(deployment.instrument, deployment.resolution, last=1)
+    if len(newest):
+        deployment.evaluated_through = int(newest.time[-1])
+    after, _ = deployment.skipped.pop()
+    if deployment.evaluated_through is not None:
+        deployment.skipped.append([after, deployment.evaluated_through])
+
+
+def fail_deployment(*, deployment: Deployment, detail: str) -> None:
+    """Put aside a deployment that cannot be evaluated, so that the others go on."""
+    Deployment.objects.filter(pk=deployment.pk).update(status=DeploymentStatus.FAILED, detail=detail[:200])
+
+
+def hold_deployments(*, ids: Sequence[int], since: int, until: int) -> None:
+    """Note that these wait for the bars from the one stamped `since` to before `until`, epoch seconds."""
+    if ids:
+        detail = f"waits for bars that are missing: {_period(since, until)}"
+        logger.warning("%d deployments, among them %s, wait: %s", len(ids), ids[0], detail)
+        _note_staleness(ids, clock.now(), detail)
+
+
+def release_deployments(*, ids: Sequence[int]) -> None:
+    """Note that nothing is waited for any more."""
+    if ids:
+        detail = f"went on at {clock.isoformat(clock.now())} after it had waited for bars that were missing"
+        logger.info("%d deployments, among them %s, go on", len(ids), ids[0])
+        _note_staleness(ids, None, detail)
+
+
+def _note_staleness(ids: Sequence[int], since: datetime | None, detail: str) -> None:
+    for start in range(0, len(ids), AT_ONCE):
+        rows = Deployment.objects.running().filter(pk__in=ids[start : start + AT_ONCE])
+        rows.update(stale_since=since, detail=detail, updated_at=clock.now())
+
+
+def _period(since: int, until: int) -> str:
+    return f"from {clock.isoformat(clock.from_epoch(since))} to before {clock.isoformat(clock.from_epoch(until))}"
+
+
+@transaction.atomic
+def rewind_deployments() -> None:
+    """After bars were taken back: forget the signals on bars that are gone, and go on from the newest that is left."""
+    for deployment in Deployment.objects.select_related("instrument"):
+        newest = read_bars(deployment.instrument, deployment.resolution, last=1)
+        through = int(newest.time[-1]) if len(newest) else None
+        gone = deployment.signals.all() if through is None else deployment.signals.filter(bar_time__gt=through)
+        gone.delete()
+        if through is None or (deployment.evaluated_through or 0) > through:
+            Deployment.objects.filter(pk=deployment.pk).update(evaluated_through=through)
+            _unseal(deployment, through)
+
+
+def _unseal(deployment: Deployment, through: int | None) -> None:
+    """The chain of signals begins anew: what comes after `through` is acted on once more."""
+    deployment.signals.update(hash="")
+    live_after = None if through is None else min(deployment.live_after or through, through)
+    Deployment.objects.filter(pk=deployment.pk).update(live_after=live_after, skipped=[], sealed_signals=0, head="")
+    Certificate.objects.filter(deployment=deployment).delete()
