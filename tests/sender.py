@@ -1,6 +1,9 @@
 """Sends bodies to operations, one after the other, and keeps what went wrong."""
 
+import os
 import time
+from collections.abc import Iterable
+from itertools import count
 from typing import Any
 
 from django.db import transaction
@@ -11,6 +14,20 @@ from tests.world import World
 
 WITHIN = 1.0  # seconds of our own work: the machine may be busy with more
 JSON = "application/json"
+
+
+class Shares:
+    """Deals values out: one in `of` to each that asks, another one to the next, so that all meet somebody.
+
+    Where `THOROUGH` is set (`make nightly`), everybody gets all of them.
+    """
+
+    def __init__(self, of: int) -> None:
+        self._of = 1 if os.environ.get("THOROUGH") else of
+        self._turns = count()
+
+    def deal(self, values: Iterable[Any]) -> list[Any]:
+        return list(values)[next(self._turns) % self._of :: self._of]
 
 
 class Sender:

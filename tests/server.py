@@ -1,13 +1,17 @@
 """A real server process of one's own: its own database, port and clock of the replay."""
 
+import atexit
 import json
 import os
+import shutil
 import signal
 import socket
 import subprocess
 import sys
+import tempfile
 import time
 from copy import copy
+from functools import cache
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -27,6 +31,40 @@ def free_port() -> int:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         return int(probe.getsockname()[1])
+
+
+@cache
+def empty_database() -> Path:
+    """A SQLite database with all tables and nothing in them: to make one takes longer than a server's whole start."""
+    folder = Path(tempfile.mkdtemp(prefix="signalbox-empty-"))
+    atexit.register(shutil.rmtree, folder, ignore_errors=True)
+    _migrate({"DATA_DIR": str(folder), "DATABASE_URL": ""})
+    return folder / "signalbox.sqlite3"
+
+
+@cache
+def empty_postgres() -> str:
+    """The same on the PostgreSQL of this run: the name of a database that others are copied from."""
+    name = f"signalbox_empty_{os.getpid()}"
+    in_postgres(f'CREATE DATABASE "{name}"')
+    atexit.register(in_postgres, f'DROP DATABASE IF EXISTS "{name}" WITH (FORCE)')
+    _migrate({"DATA_DIR": str(empty_database().parent), "DATABASE_URL": address_of(name)})
+    return name
+
+
+def _migrate(environment: dict[str, str]) -> None:
+    command = [sys.executable, "manage.py", "migrate", "-v0"]
+    subprocess.run(command, cwd=ROOT, env={**os.environ, "ENV_FILE": "", "REDIS_URL": "", **environment}, check=True)
+
+
+def address_of(database: str) -> str:
+    """The URL of another database of the PostgreSQL of this run."""
+    return urlsplit(settings.ENV.database_url)._replace(path=f"/{database}").geturl()
+
+
+def in_postgres(statement: str) -> None:
+    with psycopg.connect(settings.ENV.database_url, autocommit=True) as connection:
+        connection.execute(statement)
 
 
 class LiveServer:
@@ -52,9 +90,10 @@ class LiveServer:
             self.environment |= {"REDIS_URL": settings.ENV.redis_url, "REDIS_NAMESPACE": f"live-{self.port}"}
         if settings.ENV.database_url and "DATABASE_URL" not in environment:
             self._database = f"signalbox_live_{self.port}"
-            self._in_postgres(f'CREATE DATABASE "{self._database}"')
-            address = urlsplit(settings.ENV.database_url)
-            self.environment["DATABASE_URL"] = address._replace(path=f"/{self._database}").geturl()
+            in_postgres(f'CREATE DATABASE "{self._database}" TEMPLATE "{empty_postgres()}"')
+            self.environment["DATABASE_URL"] = address_of(self._database)
+        if not self.environment.get("DATABASE_URL") and not (folder / empty_database().name).exists():
+            shutil.copy(empty_database(), folder)
         self.process: subprocess.Popen[bytes] | None = None
 
     def start(self) -> "LiveServer":
@@ -111,7 +150,7 @@ class LiveServer:
         if self.process and self.process.poll() is None:
             self.kill()
         if self._database:
-            self._in_postgres(f'DROP DATABASE IF EXISTS "{self._database}" WITH (FORCE)')
+            in_postgres(f'DROP DATABASE IF EXISTS "{self._database}" WITH (FORCE)')
 
     def shell(self, code: str) -> Any:
         """What `code`, run inside the project on the server's database, prints as JSON."""
@@ -138,10 +177,6 @@ class LiveServer:
             answer = client.post("/auth/login", json={"username": username, "password": PASSWORD})
             answer.raise_for_status()
         return Caller(self, answer.json()["access_token"])
-
-    def _in_postgres(self, statement: str) -> None:
-        with psycopg.connect(settings.ENV.database_url, autocommit=True) as connection:
-            connection.execute(statement)
 
 
 class Caller:

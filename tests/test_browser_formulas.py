@@ -239,6 +239,55 @@ def test_what_is_being_written_survives_a_look_elsewhere(live: LiveServer, visit
     assert visitor.complaints == []
 
 
+def test_what_is_not_saved_is_asked_about_before_it_is_dropped(live: LiveServer, visit: Callable[..., Visitor]) -> None:
+    author = live.register("forgetful_author")
+    for name in ("First idea", "Second idea"):
+        author.post("/formulas/", {"name": name, "formula_code": OFTEN})
+    visitor = visit("forgetful_author")
+    page = visitor.page
+    go(page, "Write")
+    ideas, title = page.locator("#write .own-formulas"), page.locator("#write h1")
+    ideas.get_by_role("link", name="First idea").click()
+    expect(title).to_have_text("First idea")
+    address = page.url
+    page.fill("#write-code", RIGHT)
+    ideas.get_by_role("link", name="Second idea").click()
+    question = page.get_by_role("dialog")
+    expect(question).to_contain_text("“First idea” has changes that were not saved")
+    question.get_by_role("button", name="Cancel").click()
+    expect(question).to_have_count(0)
+    expect(page).to_have_url(address)
+    assert page.input_value("#write-code") == RIGHT
+    page.get_by_role("link", name="Begin a new one").click()
+    question.get_by_role("button", name="Drop them").click()
+    expect(title).to_have_text("Write a formula")
+    ideas.get_by_role("link", name="First idea").click()
+    expect(title).to_have_text("First idea")
+    assert page.input_value("#write-code") == OFTEN
+    assert visitor.complaints == []
+
+
+def test_a_formula_that_runs_in_many_places_is_leafed_through(live: LiveServer, visit: Callable[..., Visitor]) -> None:
+    author = live.register("many_sided_author")
+    body = {"name": "Many sides", "formula_code": "n = param(3, min=2, max=90)\nif close < close[n] - 900: buy()"}
+    formula = author.post("/formulas/", body)["id"]
+    for n in range(3, 24):
+        fields = {"formula_id": formula, "symbol": "IBM", "resolution": "1D", "parameters": {"n": n}}
+        author.post("/deployments/", fields)
+    visitor = visit("many_sided_author")
+    page = visitor.page
+    page.evaluate("hash => { location.hash = hash; }", f"write/{formula}")
+    rows, pager = page.locator("#deployments .item"), page.locator("#deployments .pager")
+    expect(rows).to_have_count(20)
+    pager.get_by_role("button", name="Next").click()
+    expect(rows).to_have_count(1)
+    rows.get_by_role("button", name="Stop").click()
+    page.get_by_role("dialog").get_by_role("button", name="Stop").click()
+    expect(rows).to_have_count(20)
+    expect(pager).to_be_hidden()
+    assert visitor.complaints == []
+
+
 @pytest.mark.parametrize("place", ["marketplace", "subscriptions", "write", "formula"])
 def test_every_view_fits_a_phone_and_has_its_title(live: LiveServer, visit: Callable[..., Visitor], place: str) -> None:
     _, formula = published_often(live, f"narrow_author_{place}", "A long name for a formula that says very much")

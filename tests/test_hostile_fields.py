@@ -5,7 +5,7 @@ from typing import Any
 import msgspec
 import pytest
 
-from tests.sender import JSON, Sender
+from tests.sender import JSON, Sender, Shares
 from tests.surface import fault_of, operations, with_body
 from tests.world import World
 
@@ -42,11 +42,11 @@ def with_literal(sample: dict[str, Any], field: str, literal: bytes) -> bytes:
 
 
 def test_what_no_field_means_is_refused_by_name_in_every_field(world: World) -> None:
-    faults = []
+    faults, shares = [], Shares(3)
     for operation in with_body():
         sender, sample = Sender(world, world.who(operation)), world.body(operation) or {}
         for field in operation.properties:
-            for what, literal in MEANINGLESS.items():
+            for what, literal in shares.deal(MEANINGLESS.items()):
                 response = sender.send(operation, what, with_literal(sample, field, literal))
                 fault = fault_of(response, 400) or ("" if list(response.json()["errors"]) == [field] else "not named")
                 sender.note(operation, f"{what} as {field}", fault)
@@ -55,12 +55,11 @@ def test_what_no_field_means_is_refused_by_name_in_every_field(world: World) -> 
 
 
 def test_what_is_no_value_is_refused_in_every_field(world: World) -> None:
-    faults = []
+    faults, shares = [], Shares(5)
     for operation in with_body():
         sender, sample = Sender(world, world.who(operation)), world.body(operation) or {}
-        for number, field in enumerate(operation.properties):
-            # They share one parser: a third of them for each field is enough.
-            for what, literal in list(BROKEN.items())[number % 3 :: 3]:
+        for field in operation.properties:
+            for what, literal in shares.deal(BROKEN.items()):
                 sender.expect(operation, f"{what} as {field}", with_literal(sample, field, literal), 400)
         faults += sender.faults
     assert faults == []
@@ -71,12 +70,12 @@ ANYTHING = [b"{", b"[" * 100_000, b"\xff\xfe", b'{"a": "\\ud800"}', b'{"a": 1e40
 
 def test_a_body_where_none_is_read_breaks_nothing(world: World) -> None:
     taken = {one.name for one in with_body()}
-    faults = []
+    faults, shares = [], Shares(3)
     for operation in operations():
         if operation.name in taken or operation.name == "GET /auth/kyc/documents/{document_id}":
             continue  # the document of the world has no file
         sender = Sender(world, world.who(operation))
-        for number, body in enumerate(ANYTHING):
+        for number, body in shares.deal(enumerate(ANYTHING)):
             response = sender.send(operation, f"body {number}", body, kind=(JSON, "text/plain")[number % 2])
             if response.status_code >= 400:
                 sender.note(operation, f"body {number}", fault_of(response, 400, 401, 403, 404, 409, 415))

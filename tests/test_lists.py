@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 
+from tests.sender import Shares
 from tests.surface import fault_of, operations
 from tests.world import World
 
@@ -29,10 +30,11 @@ SPIES = [
 def test_no_query_widens_a_list(world: World, name: str) -> None:
     client = world.client(name)
     values = {"ann": world.ann.pk, "private": world.private.pk}
+    shares = Shares(3)
     secrets = ["annsown", "29.137", str(world.session.pk), world.key.prefix, str(world.document.pk)]
     for operation in operations():
         if operation.method == "GET" and not operation.path_parameters and world.who(operation) == "ann":
-            for spy in SPIES:
+            for spy in shares.deal(SPIES):
                 response = client.get(world.url(operation), QUERY_STRING=spy.format(**values))
                 assert response.status_code in {200, 400}, (operation, spy)
                 # The addresses of further pages repeat what was asked.
@@ -48,8 +50,9 @@ ORDERINGS = [
 
 
 def test_a_list_is_ordered_by_the_names_it_offers_and_by_no_other(world: World) -> None:
-    for ordering in ORDERINGS:
-        for address, client in lists(world):
+    shares = Shares(3)
+    for address, client in lists(world):
+        for ordering in shares.deal(ORDERINGS):
             response = client.get(address, {"ordering": ordering})
             assert fault_of(response, 400) == "", address
             assert list(response.json()["errors"]) == ["ordering"], address

@@ -65,16 +65,16 @@ def weekdays(first: date, last: date) -> tuple[date, ...]:
 
 MARKETS = [
     # Live over the end of a month.
-    Market("COIN", "CRYPTO", "24x7", "Etc/UTC", span(date(2026, 3, 29), 4), datetime(2026, 3, 31, 23, 40, tzinfo=UTC)),
+    Market("COIN", "CRYPTO", "24x7", "Etc/UTC", span(date(2026, 3, 29), 4), datetime(2026, 3, 31, 23, 54, tzinfo=UTC)),
     # Live over a weekend in which the clocks change.
     Market("YANK", "NYSE", "0930-1600", "America/New_York", weekdays(date(2026, 3, 2), date(2026, 3, 9)),
-           datetime(2026, 3, 6, 20, 45, tzinfo=UTC)),
+           datetime(2026, 3, 6, 20, 54, tzinfo=UTC)),
     # Live over a break; before it half a day, and days off after that.
     Market("KONG", "HKEX", "0930-1200,1300-1600", "Asia/Hong_Kong",
            (*weekdays(date(2026, 2, 11), date(2026, 2, 16)), date(2026, 2, 20), date(2026, 2, 23)),
-           datetime(2026, 2, 23, 3, 45, tzinfo=UTC)),
+           datetime(2026, 2, 23, 3, 54, tzinfo=UTC)),
 ]  # fmt: skip
-LIVE_MINUTES = 30
+LIVE_MINUTES = 12
 
 
 def minutes_of(market: Market) -> list[RawBar]:

@@ -2,11 +2,14 @@
 
 import json
 import os
+import shutil
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
+
+from tests.server import empty_database
 
 ROOT = Path(__file__).resolve().parents[3]
 DOCUMENTS = ("openapi.json", "docs", "redoc", "ws/asyncapi.json", "ws/asyncapi")
@@ -15,12 +18,10 @@ ASK = """
 import json
 from django.conf import settings
 from django.contrib.auth import SESSION_KEY
-from django.core.management import call_command
 from django.test import Client
 from accounts.services import register_user, sign_in
 
 settings.ALLOWED_HOSTS = ["testserver"]
-call_command("migrate", verbosity=0)
 root = register_user(email="r@example.com", username="root", password="correct horse battery", role="admin")
 token = sign_in(login="root", password="correct horse battery").access_token
 stranger, browser = Client(), Client()
@@ -38,6 +39,7 @@ print(json.dumps(found))
 def asked(folder: Path, *paths: str, **changed: str) -> dict[str, list[int]]:
     """How each path answers a stranger, a token and a browser that is signed in to the control panel."""
     inherited = {name: os.environ[name] for name in ("PATH", "HOME") if name in os.environ}
+    shutil.copy(empty_database(), folder)
     environment = {**inherited, "ENV_FILE": "", "DATA_DIR": str(folder), "LOG_LEVEL": "CRITICAL", **changed}
     code = ASK.format(paths=json.dumps(paths))
     command = [sys.executable, "manage.py", "shell", "--no-imports", "-c", code]
