@@ -62,10 +62,25 @@ test-clients: $(VENV)/.installed-dev ## run the documented clients (needs Debian
 test-oracles: $(VENV)/.installed-dev var/oracles/.installed ## compare the formula engine with PyneCore, TA-Lib, backtesting.py and vectorbt
 	@$(BIN)/python -m pytest -m oracles $(ARGS)
 
+# What is compared with lives in environments of its own: var/oracles, var/bench/engine-peers, …
+define SET_UP
+	@echo "Setting up $(@D) (once)…"
+	@$(PYTHON) -m venv $(@D)
+	@$(@D)/bin/python -m pip --disable-pip-version-check -q install --require-hashes -r $<
+	@touch $@
+endef
+
+var/oracles/.installed: requirements/oracles.txt
+	$(SET_UP)
+
+var/bench/%/.installed: requirements/%.txt
+	$(SET_UP)
+
 chaos: $(VENV)/.installed-dev ## a thousand clients while servers, PostgreSQL and Redis die; a day of a feed that misbehaves
 	@$(BIN)/python -m pytest -m chaos $(ARGS)
 
-nightly: test-oracles chaos ## what takes too long for every change
+nightly: test-oracles chaos ## what takes too long for every change, and every odd value in every field
+	@THOROUGH=1 $(BIN)/python -m pytest -n 2 tests/test_hostile_input.py tests/test_hostile_fields.py tests/test_lists.py
 
 check: lint-check ## every check short of the tests: style, types, imports, migrations, API documents
 	@$(BIN)/mypy

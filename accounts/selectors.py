@@ -5,13 +5,15 @@ import hmac
 import uuid
 from collections.abc import Collection, Iterable
 from contextlib import suppress
+from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from typing import Any, Protocol
 
 from allauth.mfa.models import Authenticator
 from django.conf import settings
 from django.contrib.auth import get_user
 from django.contrib.sessions.backends.db import SessionStore
+from django.db import models
 from django.db.models import Count, QuerySet
 from django.http import HttpRequest
 
@@ -19,10 +21,48 @@ from accounts.errors import InvalidToken
 from accounts.kyc.errors import KycRequired
 from accounts.models import ApiKey, Company, Invitation, KycDocument, KycStatus, KycSubmission, Role, Session, User
 from accounts.tokens import AccessToken, Claims, claims_of, password_mark, read_access_token
+from kernel import clock
+from kernel.statements import Given, Statement
 
 FACTORS = (Authenticator.Type.TOTP, Authenticator.Type.WEBAUTHN)
 KEY_LABEL = "sbx"
 LONGEST_KEY = 128
+
+
+@dataclass(frozen=True, slots=True)
+class Caller:
+    """Whoever makes a request, as far as its answer hangs on them; the database's word, as everywhere."""
+
+    pk: int
+    role: str
+    is_admin: bool
+    is_staff: bool
+    is_authenticated: bool = True
+
+
+_SESSION = Statement(
+    lambda: Session.objects.filter(pk=Given("id", models.UUIDField())).order_by(),
+    "user_id", "revoked_at", "expires_at", "user__is_active", "user__password",
+    "user__role", "user__is_superuser", "user__is_staff",
+)  # fmt: skip
+
+
+def authenticate_caller(text: str | bytes) -> Caller:
+    """Whose access token `text` is, by the rules of `authenticate_token`; raises `InvalidToken` for any other.
+
+    It costs a tenth, and knows no more than a short way needs.
+    """
+    claims = claims_of(read_access_token(text))
+    row = _SESSION.first(id=claims.session_id)
+    if row is None:
+        raise InvalidToken
+    user_id, revoked_at, expires_at, is_active, password, role, is_superuser, is_staff = row
+    is_live = revoked_at is None and expires_at > clock.now()
+    if user_id != claims.user_id or not is_live or not is_active:
+        raise InvalidToken
+    if not hmac.compare_digest(claims.password_hash, password_mark(password)):
+        raise InvalidToken
+    return Caller(user_id, role, is_superuser or role == Role.ADMIN, is_staff)
 
 
 def session_of(claims: Claims) -> Session:
@@ -118,12 +158,22 @@ def panel_session(session_key: str) -> tuple[User, datetime]:
     return user, request.session.get_expiry_date()
 
 
-def has_second_factor(user: User) -> bool:
+class Enrollable(Protocol):
+    """A `User`, or the `Caller` that stands for one."""
+
+    @property
+    def pk(self) -> Any: ...
+
+    @property
+    def is_staff(self) -> bool: ...
+
+
+def has_second_factor(user: Enrollable) -> bool:
     """Whether `user` has an authenticator app or a passkey."""
-    return bool(Authenticator.objects.filter(user=user, type__in=FACTORS).exists())
+    return bool(Authenticator.objects.filter(user_id=user.pk, type__in=FACTORS).exists())
 
 
-def must_enrol(user: User) -> bool:
+def must_enrol(user: Enrollable) -> bool:
     """Whether the role of `user` demands a second factor that they do not have."""
     return settings.MFA_REQUIRED_FOR_STAFF and user.is_staff and not has_second_factor(user)
 

@@ -154,6 +154,7 @@ def both(folder: Path, sockets: int, **headers: str) -> Iterator[tuple[Side, Sid
 
 
 def _crowded(server: Server, crowd: Flood, sockets: int, **headers: str) -> Side:
+    server.usage.wait_until_idle()
     before = server.usage.megabytes()
     ports = getattr(server, "ports", (server.port,))
     for number in range(sockets):
@@ -282,6 +283,7 @@ def measure_stall(folder: Path, rounds: int, notes: list[str]) -> list[Row]:
     ours = Ours(folder)
     crowd = Flood()
     try:
+        ours.usage.wait_until_idle()
         for _ in range(499):
             crowd.open(ours.port, ours.path)
         side = Side(ours, crowd)

@@ -189,5 +189,5 @@ async def create_notification(wanted: NotificationIn, caller: Caller, database: 
     database.add(notification)
     await database.commit()
     await database.refresh(notification)
-    await app.state.push(NotificationOut.model_validate(notification).model_dump(mode="json"))
+    await app.state.push(caller.id, NotificationOut.model_validate(notification).model_dump(mode="json"))
     return notification

@@ -6,6 +6,7 @@ improvement that comes to mind first.
 
 import asyncio
 import time
+from collections import defaultdict
 from typing import Any
 
 import orjson
@@ -20,13 +21,20 @@ class ConnectionManager:
 
     def __init__(self) -> None:
         self.active_connections: list[WebSocket] = []
+        self.connections_of: defaultdict[int, list[WebSocket]] = defaultdict(list)
 
-    async def connect(self, websocket: WebSocket) -> None:
+    async def connect(self, websocket: WebSocket, user_id: int) -> None:
         await websocket.accept()
         self.active_connections.append(websocket)
+        self.connections_of[user_id].append(websocket)
 
-    def disconnect(self, websocket: WebSocket) -> None:
+    def disconnect(self, websocket: WebSocket, user_id: int) -> None:
         self.active_connections.remove(websocket)
+        self.connections_of[user_id].remove(websocket)
+
+    async def send_to_user(self, user_id: int, message: dict[str, Any]) -> None:
+        for connection in self.connections_of[user_id]:
+            await connection.send_json(message)
 
     async def broadcast(self, message: dict[str, Any]) -> None:
         for connection in self.active_connections:
@@ -38,7 +46,7 @@ class ConnectionManager:
 
 
 manager = ConnectionManager()
-app.state.push = manager.broadcast
+app.state.push = manager.send_to_user
 
 
 class Burst(BaseModel):
@@ -54,14 +62,14 @@ class Burst(BaseModel):
 @app.websocket("/ws/notifications")
 async def notifications(websocket: WebSocket, token: str) -> None:
     async with Session() as database:
-        await user_of(token, database)
-    await manager.connect(websocket)
+        user = await user_of(token, database)
+    await manager.connect(websocket, user.id)
     try:
         while True:
             if await websocket.receive_text() == "ping":
                 await websocket.send_json({"type": "pong", "title": "pong"})
     except WebSocketDisconnect:
-        manager.disconnect(websocket)
+        manager.disconnect(websocket, user.id)
 
 
 @app.post("/bench/burst")

@@ -7,14 +7,26 @@ from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Any, cast
 
-from django.db import transaction
-from django.db.models import Count, F, OuterRef, Q, Subquery
+from django.db import DEFAULT_DB_ALIAS, transaction
+from django.db.models import (
+    BigAutoField,
+    CharField,
+    Count,
+    DateTimeField,
+    Exists,
+    F,
+    OuterRef,
+    PositiveBigIntegerField,
+    Q,
+    Subquery,
+)
 
 from kernel import clock
 from kernel.events import publish_many
 from kernel.realtime import encode
+from kernel.statements import Change, Given, Statement, carry_out, inserting
 from notifications.events import NotificationCreated
-from notifications.models import FanOut, HeldBack, Kind, Notification, Priority, Stream
+from notifications.models import FanOut, HeldBack, Kind, Membership, Notification, Priority, Stream
 from notifications.selectors import message_of, stream_of_user
 from notifications.services.memberships import find_or_begin_stream, join_stream
 
@@ -76,7 +88,10 @@ def create_notification(**values: Any) -> Notification:
 @transaction.atomic
 def create_notifications(*, new: Sequence[NewNotification]) -> list[Notification | None]:
     """Add many rows at the cost of one or two; the row of each in the same order, none for what is held back."""
-    streams = _lock_streams({one.stream_name for one in new})
+    return _add(new, _lock_streams({one.stream_name for one in new}))
+
+
+def _add(new: Sequence[NewNotification], streams: dict[str, Stream]) -> list[Notification | None]:
     page = _Page(streams, new)
     rows = [page.add(one) for one in new]
     page.save()
@@ -144,13 +159,22 @@ class _Page:
     def save(self) -> None:
         Kind.objects.bulk_create(self._new_kinds, ignore_conflicts=True)
         HeldBack.objects.bulk_create(self._newly_held, ignore_conflicts=True)
+        if len(self.rows) == 1:
+            (row,) = self.rows
+            grown = _GROWN.command(id=row.stream_id, head=row.stream.head, told_at=row.stream.told_at)
+            carry_out([inserting(row), inserting(FanOut(notification=row)), grown])
+            return
         Notification.objects.bulk_create(self.rows)
         FanOut.objects.bulk_create([FanOut(notification=row) for row in self.rows])
-        grown = list({row.stream_id: row.stream for row in self.rows}.values())
-        if len(grown) == 1:
-            grown[0].save(update_fields=["head", "told_at"])
-        else:
-            Stream.objects.bulk_update(grown, ["head", "told_at"], batch_size=200)
+        streams = list({row.stream_id: row.stream for row in self.rows}.values())
+        Stream.objects.bulk_update(streams, ["head", "told_at"], batch_size=200)
+
+
+_GROWN = Change(
+    lambda: Stream.objects.filter(pk=Given("id", BigAutoField())),
+    head=Given("head", PositiveBigIntegerField()),
+    told_at=Given("told_at", DateTimeField()),
+)
 
 
 def _later(told_at: datetime | None) -> datetime:
@@ -199,20 +223,57 @@ def _told_lately(streams: dict[str, Stream], new: Sequence[NewNotification]) -> 
     return Counter(dict(rows.order_by().values_list("stream_id").annotate(Count("pk"))))
 
 
-def _kind_numbers(streams: dict[str, Stream], new: Sequence[NewNotification]) -> dict[tuple[int, str, str], int]:
+def _kind_numbers(streams: dict[str, Stream], new: Sequence[NewNotification]) -> dict[Name, int]:
     """The last number of each kind that the streams have told before."""
+    if len(new) == 1:
+        kind = (streams[new[0].stream_name].pk, new[0].type, new[0].priority)
+        last = _LAST_OF_KIND.first(**dict(zip(("stream_id", "type", "priority"), kind, strict=True)))
+        return {kind: last[0] or 0} if last else {}
+    kinds = Kind.objects.filter(stream__in=streams.values(), type__in={one.type for one in new})
+    numbers = kinds.annotate(last=_last_of_kind()).values_list("stream_id", "type", "priority", "last")
+    return {(stream, type, priority): number or 0 for stream, type, priority, number in numbers}
+
+
+def _last_of_kind() -> Subquery:
     same = Notification.objects.filter(
         stream_id=OuterRef("stream_id"), type=OuterRef("type"), priority=OuterRef("priority")
     )
-    kinds = Kind.objects.filter(stream__in=streams.values(), type__in={one.type for one in new})
-    last = Subquery(same.order_by("-seq").values("kind_seq")[:1])
-    numbers = kinds.annotate(last=last).values_list("stream_id", "type", "priority", "last")
-    return {(stream, type, priority): number or 0 for stream, type, priority, number in numbers}
+    return Subquery(same.order_by("-seq").values("kind_seq")[:1])
+
+
+_LAST_OF_KIND = Statement(
+    lambda: Kind.objects.filter(
+        stream_id=Given("stream_id", BigAutoField()),
+        type=Given("type", CharField()),
+        priority=Given("priority", CharField()),
+    ),
+    _last_of_kind(),
+)
 
 
 @transaction.atomic
 def notify_user(*, user_id: int, **values: Any) -> Notification:
     """Add a notification to somebody's own stream; `values` as in `NewNotification`."""
-    stream_name = stream_of_user(user_id)
-    join_stream(user_id=user_id, stream_name=stream_name, from_start=True)
-    return create_notification(stream_name=stream_name, **values)
+    name = stream_of_user(user_id)
+    stream = _lock_own_stream(user_id, name)
+    if stream is None:
+        join_stream(user_id=user_id, stream_name=name, from_start=True)
+        stream = _lock_streams({name})[name]
+    (row,) = _add([NewNotification(stream_name=name, **values)], {name: stream})
+    return cast(Notification, row)  # nothing is held back where no limit was named
+
+
+def _lock_own_stream(user_id: int, name: str) -> Stream | None:
+    """The stream as `_lock_streams` finds it, if it is addressed to the person already: in one question."""
+    row = _OWN_STREAM.first(user_id=user_id, name=name)
+    return Stream.from_db(DEFAULT_DB_ALIAS, _STREAM_COLUMNS, row) if row else None
+
+
+_STREAM_COLUMNS = [column.attname for column in Stream._meta.concrete_fields]
+_OWN_STREAM = Statement(
+    lambda: Stream.objects.select_for_update(no_key=True, of=("self",)).filter(
+        Exists(Membership.objects.is_open().filter(user_id=Given("user_id", BigAutoField()), stream_id=OuterRef("pk"))),
+        name=Given("name", CharField()),
+    ),
+    *_STREAM_COLUMNS,
+)

@@ -1,7 +1,11 @@
 """The REST surface: a list of paths for each version, which all of its prefixes share."""
 
+import re
+from typing import Any
+
 from django.conf import settings
 from django.urls import URLPattern, URLResolver, include, path
+from django.urls.resolvers import RoutePattern
 from drf_spectacular.views import SpectacularJSONAPIView, SpectacularRedocView, SpectacularSwaggerView
 
 from accounts.api.urls import urlpatterns as accounts
@@ -35,8 +39,44 @@ def described(version: str, patterns: Patterns) -> Patterns:
 def mounted(prefix: str, namespace: str, *, version: str, patterns: Patterns) -> URLResolver:
     """The whole surface of a version under `prefix`, with a namespace of its own."""
     root = [path(prefix.rstrip("/"), RootView.as_view(), name="root")] if prefix else []
-    api = [path(prefix, include([*patterns, *_documents(version, patterns)]))]
+    api = [path(prefix, include(by_first_word([*patterns, *_documents(version, patterns)])))]
     return path("", include(([*root, *api], namespace), namespace=namespace))
+
+
+class FirstWord(RoutePattern):
+    """What a path begins with, up to its first slash; nothing is taken off the path."""
+
+    def __init__(self, word: str) -> None:
+        super().__init__("", is_endpoint=False)
+        self._word, self._followed = word, f"{word}/"
+
+    def match(self, path: str) -> Any:
+        return (path, (), {}) if path == self._word or path.startswith(self._followed) else None
+
+
+def by_first_word(patterns: Patterns) -> Patterns:
+    """The same, so that a path is compared with those alone that begin as it does, and not with hundreds of others.
+
+    Patterns of different first words match no path in common, so their order does not matter; those that do not say
+    theirs keep their place between the others.
+    """
+    found: Patterns = []
+    groups: dict[str, Patterns] = {}
+    for pattern in patterns:
+        if match := _WORD.match(str(pattern.pattern)):
+            groups.setdefault(match["word"], []).append(pattern)
+        else:
+            found += [*_grouped(groups), pattern]
+            groups = {}
+    return [*found, *_grouped(groups)]
+
+
+# A word as it stands in a route or a regular expression, with the end of it in sight.
+_WORD = re.compile(r"\^?(?P<word>[a-z0-9-]+)(?:/|\$|\\Z|\(\?:/|\Z)(?!\?)")
+
+
+def _grouped(groups: dict[str, Patterns]) -> Patterns:
+    return [URLResolver(FirstWord(word), own) for word, own in groups.items()]
 
 
 def _documents(version: str, patterns: Patterns) -> Patterns:

@@ -21,6 +21,8 @@ _NO_HEADER = re.compile(rb"[\x00-\x08\x0a-\x1f\x7f\x85]")
 def limit_of(path: bytes) -> int:
     """The most bytes that the body of a request to `path` may have."""
     text = "/" + path.partition(b"?")[0].decode("ascii", "replace").strip("/")
+    if text.startswith("/admin/"):
+        text += "/"  # which is how the control panel spells its addresses
     try:
         return body_limit(getattr(resolve(text).func, "cls", None))
     except Resolver404:

@@ -1,5 +1,6 @@
-"""What the environment may say, typed: a wrong value is refused at start, by name."""
+"""What the environment may say, typed: a wrong value is refused at start, by name, but for the broadcaster's."""
 
+import logging
 import os
 import re
 import secrets
@@ -10,11 +11,20 @@ from pathlib import Path
 from typing import Annotated, Literal, Self
 from urllib.parse import quote, urlsplit
 
-from pydantic import Field, ValidationError, field_validator, model_validator
+from pydantic import (
+    Field,
+    ValidationError,
+    ValidationInfo,
+    ValidatorFunctionWrapHandler,
+    field_validator,
+    model_validator,
+)
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from datafeed.resolutions import LADDER, canonical
 from kernel.crypto import parse_keys
+
+logger = logging.getLogger(__name__)
 
 BASE_DIR = Path(__file__).resolve().parents[2]
 EXIT_CONFIG = 78  # EX_CONFIG of sysexits.h
@@ -139,6 +149,20 @@ class Environment(BaseSettings):
             if canonical(resolution) not in LADDER or not re.fullmatch(r"[1-9][0-9]{0,4}", days):
                 raise ValueError(f"{word} is not a resolution and a number of days, such as 1:365")
         return value
+
+    @field_validator("bar_broadcaster_enabled", "bar_broadcaster_interval", mode="wrap")
+    @classmethod
+    def default_where_unreadable(
+        cls, value: object, handler: ValidatorFunctionWrapHandler, info: ValidationInfo
+    ) -> object:
+        """The broadcaster starts in any case, as those expect who know its variables from the stack before this one."""
+        try:
+            return handler(value)
+        except ValidationError:
+            name = str(info.field_name)
+            default = cls.model_fields[name].default
+            logger.warning("%s: %r cannot be read; it is %s", name.upper(), str(value)[:40], default)
+            return default
 
     @field_validator("log_level", mode="before")
     @classmethod

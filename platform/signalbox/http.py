@@ -17,7 +17,7 @@ from django.core.handlers.base import BaseHandler
 from django.http import HttpResponseBase
 from django.urls import set_script_prefix
 
-from signalbox.hot import HotPages
+from signalbox.hot import MOST_BODY, HotPages
 
 
 class PooledHandler(ASGIHandler):
@@ -30,42 +30,44 @@ class PooledHandler(ASGIHandler):
         self._hot = HotPages()
 
     async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
-        if not self._hot.is_one(scope) or not await self._sent_hot(scope, send):
-            await self._take_the_long_way(scope, receive, send)
-
-    async def _sent_hot(self, scope: Any, send: Any) -> bool:
-        """Whether the answer could be had the short way, and was sent."""
-        loop = asyncio.get_running_loop()
-        found = await loop.run_in_executor(self._threads, self._hot.answer, scope)
-        if found is not None:
-            await send({"type": "http.response.start", "status": 200, "headers": found[0]})
-            await send({"type": "http.response.body", "body": found[1]})
-        return found is not None
-
-    async def _take_the_long_way(self, scope: Any, receive: Any, send: Any) -> None:
         try:
             body = await self.read_body(receive)
         except RequestAborted:
             return
-        loop = asyncio.get_running_loop()
         try:
-            response = await loop.run_in_executor(self._threads, self._answer, scope, body)
-            if response.streaming:
-                async with ThreadSensitiveContext():
-                    await self.send_response(response, send)
-                    await sync_to_async(response.close)()
-            else:
-                await self.send_response(response, send)
+            if not self._hot.is_one(scope["method"], scope["path"]) or not await self._sent_hot(scope, body, send):
+                await self._take_the_long_way(scope, body, send)
         finally:
             body.close()
+
+    async def _sent_hot(self, scope: Any, body: Any, send: Any) -> bool:
+        """Whether the answer could be had a short way, and was sent."""
+        sent = body.read(MOST_BODY + 1)
+        body.seek(0)
+        loop = asyncio.get_running_loop()
+        found = await loop.run_in_executor(self._threads, self._hot.answer, scope, sent)
+        if found is not None:
+            await send({"type": "http.response.start", "status": found.status, "headers": found.headers})
+            await send({"type": "http.response.body", "body": found.body})
+        return found is not None
+
+    async def _take_the_long_way(self, scope: Any, body: Any, send: Any) -> None:
+        loop = asyncio.get_running_loop()
+        response = await loop.run_in_executor(self._threads, self._answer, scope, body)
+        if response.streaming:
+            async with ThreadSensitiveContext():
+                await self.send_response(response, send)
+                await sync_to_async(response.close)()
+        else:
+            await self.send_response(response, send)
 
     def _answer(self, scope: Any, body: Any) -> HttpResponseBase:
         set_script_prefix(get_script_prefix(scope))
         signals.request_started.send(sender=self.__class__, scope=scope)
         request, refusal = self.create_request(scope, body)
         response = cast(HttpResponseBase, refusal if request is None else self.get_response(request))
-        if self._hot.is_one(scope):
-            self._hot.learn(scope, response)
+        if request is not None and self._hot.is_one(scope["method"], scope["path"]):
+            self._hot.learn(scope, request, response)
         if not response.streaming:
             # Its content is there already: the end of the request belongs to the thread that served it.
             response.close()

@@ -10,6 +10,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.utils.urls import remove_query_param, replace_query_param
 
+from kernel.api.shortcuts import Question
 from kernel.errors import Invalid
 
 DEFAULT_SIZE, MOST_SIZE, MOST_OFFSET = 20, 100, 1_000_000
@@ -23,7 +24,7 @@ class PageNumbers(BasePagination):
     A view's `as_shown(rows)` adds to them what is shown but not counted.
     """
 
-    request: Request
+    request: Request | Question
     page: int
     size: int
     total: int
@@ -31,6 +32,15 @@ class PageNumbers(BasePagination):
     def paginate_queryset(
         self, queryset: QuerySet[Any] | Sequence[Any], request: Request, view: Any = None
     ) -> list[Any]:
+        start = self.read(request)
+        queryset = self._ordered(queryset, view)
+        self.total = Paginator(queryset, self.size).count
+        if as_shown := getattr(view, "as_shown", None):
+            queryset = as_shown(queryset)
+        return list(queryset[start : start + self.size]) if start < self.total else []
+
+    def read(self, request: Request | Question) -> int:
+        """Which page is asked for; the number of its first row, from 0. Raises `Invalid` naming what is wrong."""
         self.request = request
         self.page = whole_number(request, "page", default=1, least=1, most=MOST_OFFSET)
         name = "size" if "size" in request.query_params else "limit"
@@ -38,11 +48,7 @@ class PageNumbers(BasePagination):
         start = (self.page - 1) * self.size
         if start > MOST_OFFSET:
             raise Invalid.field("page", f"Pages end at row {MOST_OFFSET}.")
-        queryset = self._ordered(queryset, view)
-        self.total = Paginator(queryset, self.size).count
-        if as_shown := getattr(view, "as_shown", None):
-            queryset = as_shown(queryset)
-        return list(queryset[start : start + self.size]) if start < self.total else []
+        return start
 
     def _ordered(self, rows: QuerySet[Any] | Sequence[Any], view: Any) -> QuerySet[Any] | Sequence[Any]:
         """`rows` by `created_at` or `-created_at`; a list with a filter called `ordering` has been ordered by it."""
@@ -106,7 +112,7 @@ def _orders_itself(view: Any) -> bool:
     return "ordering" in getattr(getattr(view, "filterset_class", None), "base_filters", ())
 
 
-def whole_number(request: Request, name: str, *, default: int, least: int, most: int) -> int:
+def whole_number(request: Request | Question, name: str, *, default: int, least: int, most: int) -> int:
     """The query parameter `name` as an integer within `least..most`; raises `Invalid` naming it."""
     text = request.query_params.get(name)
     if text is None or text == "":

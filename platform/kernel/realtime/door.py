@@ -2,7 +2,6 @@
 
 import asyncio
 import logging
-import threading
 from collections import deque
 from typing import Any
 from weakref import WeakKeyDictionary
@@ -11,20 +10,16 @@ from channels.layers import get_channel_layer
 
 from kernel.realtime import hub as hubs
 from kernel.realtime.messages import Push, encode
+from kernel.realtime.publisher import MOST_WAITING, publisher
 
 logger = logging.getLogger(__name__)
-
-MOST_WAITING = 10_000
-
-_publisher: asyncio.AbstractEventLoop | None = None
-_publisher_lock = threading.Lock()
 
 
 def push(topic: str, message: Push, *, newest_only: str | None = None) -> None:
     """Send `message` to every socket on `topic`, from any thread, without waiting.
 
     With `newest_only`, a message still waiting in a socket's queue under the same key is replaced: for state such
-    as a forming bar, of which only the newest matters.
+    as a forming bar, of which only the newest matters. See `Outlet` for keys with a moment.
     """
     _send(topic, text=encode(message), newest_only=newest_only)
 
@@ -56,9 +51,12 @@ def _send(topic: str, **body: Any) -> None:
     if hubs.is_alone():
         hubs.deliver(message)
         return
-    loop = _sending_loop()
+    running = hubs.loops()
+    if not running:
+        publisher().add(message)
+        return
     # Through the loop's own door, even from another thread: a plain call would not wake it up.
-    loop.call_soon_threadsafe(_line(loop).add, message)
+    running[-1].call_soon_threadsafe(_line(running[-1]).add, message)
 
 
 class _Line:
@@ -91,18 +89,3 @@ _lines: WeakKeyDictionary[asyncio.AbstractEventLoop, _Line] = WeakKeyDictionary(
 
 def _line(loop: asyncio.AbstractEventLoop) -> _Line:
     return _lines.setdefault(loop, _Line())
-
-
-def _sending_loop() -> asyncio.AbstractEventLoop:
-    """The server's loop where this process has one, else a long-lived thread's."""
-    running = hubs.loops()
-    return running[-1] if running else _publisher_loop()
-
-
-def _publisher_loop() -> asyncio.AbstractEventLoop:
-    global _publisher  # noqa: PLW0603  one loop for the whole process, made at first use
-    with _publisher_lock:
-        if _publisher is None:
-            _publisher = asyncio.new_event_loop()
-            threading.Thread(target=_publisher.run_forever, name="publisher", daemon=True).start()
-        return _publisher

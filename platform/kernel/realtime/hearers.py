@@ -19,15 +19,18 @@ def has_listeners(topic: str) -> bool:
     """
     if hubs.is_heard_here(topic) or hubs.is_alone():
         return hubs.is_heard_here(topic)
-    # The channel is the one under which the layer itself subscribes each process that has joined the group.
-    channel = f"{settings.CHANNEL_LAYERS['default']['CONFIG']['prefix']}__group__{hubs.group_name(topic)}"
     try:
-        [(_, count)] = _redis().pubsub_numsub(channel)
+        [(_, count)] = redis_client().pubsub_numsub(channel_of(hubs.group_name(topic)))
     except RedisError:
         return True
     return int(count) > 0
 
 
+def channel_of(group: str) -> str:
+    """The channel of Redis to which the layer itself subscribes each process that has joined `group`."""
+    return f"{settings.CHANNEL_LAYERS['default']['CONFIG']['prefix']}__group__{group}"
+
+
 @lru_cache(maxsize=1)
-def _redis() -> Redis:
+def redis_client() -> Redis:
     return Redis.from_url(settings.ENV.redis_url, socket_timeout=ANSWERS_WITHIN, socket_connect_timeout=ANSWERS_WITHIN)

@@ -12,6 +12,8 @@ Send = Callable[[dict[str, Any]], Awaitable[None]]
 TOO_SLOW = 4008
 # With what one write may leave in the transport, 256 KB are held for a connection at most.
 MOST_MESSAGES, MOST_BYTES, ONE_WRITE = 1_000, 192 * 1024, 64 * 1024
+# So many moments of one kind may wait: more than come at once, less than would be a queue of what is over.
+MOST_MOMENTS = 16
 
 # How long a connection that is to be closed may take to read what still waits.
 LINGER = 5.0
@@ -22,6 +24,10 @@ EXTENSION = "signalbox.outlet"
 
 class Outlet(ABC):
     """What waits to be written: texts in order, and under a key only the newest of its kind.
+
+    A key may be a kind, an `@` and a moment (`bars:IBM:1@1388966400`): texts of a moment replace each other, and those
+    of different moments wait beside each other, so that whoever keeps up gets the last word on each. Of a kind that
+    more than `MOST_MOMENTS` wait of, only the newest text waits, until the reader has taken it.
 
     A reader that lets more than `MOST_MESSAGES` or `MOST_BYTES` pile up is closed with 4008: it resumes later, and
     meanwhile harms nobody. The writer never waits.
@@ -73,16 +79,53 @@ class Outlet(ABC):
         else:
             if self._newest is None:
                 self._newest = {}
-            if waiting := self._newest.get(newest_only):
+            key = self._key_of(newest_only)
+            if waiting := self._newest.get(key):
                 size -= len(waiting.frame)
             else:
-                self._queue.append(newest_only)
-            self._newest[newest_only] = text
+                self._queue.append(key)
+            self._newest[key] = text
         self._bytes += size
-        if len(self._queue) > MOST_MESSAGES or self._bytes > MOST_BYTES:
+        if self._is_full:
+            self._fall_behind()
+        if self._is_full:
             self.close(TOO_SLOW)
         elif was_empty:
             self._ready()
+
+    @property
+    def _is_full(self) -> bool:
+        return len(self._queue) > MOST_MESSAGES or self._bytes > MOST_BYTES
+
+    def _key_of(self, newest_only: str) -> str:
+        """The key under which the text waits: its own, or one for all moments of a kind that has fallen behind."""
+        kind, at, _ = newest_only.rpartition("@")
+        newest, for_all = self._newest or {}, f"{kind}@"
+        if not at or newest_only in newest:
+            return newest_only
+        if for_all not in newest:
+            if sum(key.startswith(for_all) for key in newest) < MOST_MOMENTS:
+                return newest_only
+            self._fall_behind(kind)
+        return for_all
+
+    def _fall_behind(self, only: str = "") -> None:
+        """Of each kind, or of one, let the newest text alone wait, for all moments that are still to come."""
+        kept: list[Text | str] = []
+        newest, found = self._newest or {}, dict[str, Text]()
+        for item in reversed(self._queue):
+            kind, at, _ = item.rpartition("@") if isinstance(item, str) else ("", "", "")
+            if not at or not isinstance(item, str) or (only and kind != only):
+                kept.append(item)
+                continue
+            text, for_all = newest.pop(item), f"{kind}@"
+            if for_all in found:
+                self._bytes -= len(text.frame)
+            else:
+                found[for_all] = text
+                kept.append(for_all)
+        newest.update(found)
+        self._queue[:] = reversed(kept)
 
     def _take(self, most: int) -> list[Text]:
         """What waits longest, of `most` bytes or the one text that has more."""

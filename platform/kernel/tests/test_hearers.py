@@ -51,5 +51,5 @@ async def test_another_process_knows_it_from_the_layer(monkeypatch: pytest.Monke
 def test_while_the_layer_is_away_somebody_may_be_listening(settings: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     settings.CHANNEL_LAYERS = {"default": {"CONFIG": {"prefix": "test"}}}
     monkeypatch.setattr(hubs, "is_alone", lambda: False)
-    monkeypatch.setattr(hearers, "_redis", lambda: hearers.Redis(port=1, socket_connect_timeout=0.2))
+    monkeypatch.setattr(hearers, "redis_client", lambda: hearers.Redis(port=1, socket_connect_timeout=0.2))
     assert hearers.has_listeners(TOPIC)

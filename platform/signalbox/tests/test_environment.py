@@ -47,8 +47,6 @@ def test_with_nothing_set_everything_stays_in_one_process(monkeypatch: Any) -> N
         ("DATABASE_URL", "mysql://somewhere/db"),
         ("REDIS_URL", "http://localhost"),
         ("REPLAY_INTERVAL", "0"),
-        ("BAR_BROADCASTER_INTERVAL", "often"),
-        ("BAR_BROADCASTER_ENABLED", "perhaps"),
         ("DATAFEED_PUBLIC", "2"),
         ("PUBLIC_BASE_URL", "box.example.com"),
         ("FIELD_KEYS", "nonsense"),
@@ -69,6 +67,28 @@ def test_a_wrong_value_stops_the_start_and_names_the_variable(
     said = capsys.readouterr().err
     assert f"{name}:" in said
     assert len(said.splitlines()) == 1
+
+
+@pytest.mark.parametrize("interval", ["often", "0", "-1", "nan", "inf", "1e9", "2,5", "\u0662 s"])
+def test_a_broadcaster_whose_variables_cannot_be_read_has_its_defaults_and_says_so(
+    monkeypatch: Any, caplog: pytest.LogCaptureFixture, interval: str
+) -> None:
+    environment = start_with(monkeypatch, BAR_BROADCASTER_INTERVAL=interval, BAR_BROADCASTER_ENABLED="perhaps")
+    assert (environment.bar_broadcaster_interval, environment.bar_broadcaster_enabled) == (2.0, True)
+    said = [record.getMessage() for record in caplog.records if record.levelname == "WARNING"]
+    assert said == [
+        "BAR_BROADCASTER_ENABLED: 'perhaps' cannot be read; it is True",
+        f"BAR_BROADCASTER_INTERVAL: {interval!r} cannot be read; it is 2.0",
+    ]
+
+
+def test_a_broadcaster_does_as_it_is_told(monkeypatch: Any, caplog: pytest.LogCaptureFixture) -> None:
+    told = {"INTERVAL": "1.5", "ENABLED": "no", "SYMBOLS": " AAPL, ,TSLA", "RESOLUTIONS": "1, 5,D"}
+    environment = start_with(monkeypatch, **{f"BAR_BROADCASTER_{name}": value for name, value in told.items()})
+    assert (environment.bar_broadcaster_interval, environment.bar_broadcaster_enabled) == (1.5, False)
+    assert environment.bar_broadcaster_symbols == ("AAPL", "TSLA")
+    assert environment.bar_broadcaster_resolutions == ("1", "5", "D")
+    assert not caplog.records
 
 
 @pytest.mark.parametrize(

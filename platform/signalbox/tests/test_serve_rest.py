@@ -8,6 +8,7 @@ from collections.abc import Iterator
 
 import httpx
 import pytest
+from websockets.sync.client import ClientConnection, connect
 
 from tests.server import ROOT, LiveServer, free_port
 
@@ -72,3 +73,22 @@ def test_what_is_written_by_it_is_seen_through_daphne(daphne: LiveServer, rest: 
     made = httpx.post(f"{rest}/api/v1/formulas/", json=body, headers={"Authorization": f"Bearer {bob.token}"})
     assert made.status_code == 201
     assert bob.get(f"/formulas/{made.json()['id']}")["name"] == "Mine"
+
+
+def test_what_is_told_through_it_reaches_a_socket_of_daphne(daphne: LiveServer, rest: str) -> None:
+    eve = daphne.register("eve")
+    headers = {"Authorization": f"Bearer {eve.token}"}
+    with connect(f"{daphne.sockets}/ws/notifications?token={eve.token}") as socket:
+        for title in ("the long way", "the short way"):
+            note = {"type": "info", "priority": "low", "title": title, "message": "m"}
+            made = httpx.post(f"{rest}/api/v1/notifications/", json=note, headers=headers)
+            assert (made.status_code, made.json()["title"]) == (201, title)
+            assert _heard(socket, title)
+
+
+def _heard(socket: ClientConnection, title: str) -> bool:
+    deadline = time.monotonic() + WITHIN
+    while (left := deadline - time.monotonic()) > 0:
+        if title in str(socket.recv(timeout=left)):
+            return True
+    return False

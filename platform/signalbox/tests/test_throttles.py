@@ -4,7 +4,6 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
-from django.core.cache import cache
 from redis.exceptions import ConnectionError as CacheGone
 from rest_framework.test import APIClient
 
@@ -73,7 +72,7 @@ def test_without_the_cache_people_read_on_and_nobody_signs_in(person: Any, monke
     def gone(*args: Any) -> int:
         raise CacheGone
 
-    monkeypatch.setattr(cache, "incr", gone)
+    monkeypatch.setattr("kernel.api.throttles._counted", gone)
     assert client_of(person("ann")).get(PATH).status_code == 200
     answer = client_of(None).post("/api/v1/auth/refresh", {})
     assert (answer.status_code, answer.json()["code"], answer["Retry-After"]) == (503, "unavailable", "5")

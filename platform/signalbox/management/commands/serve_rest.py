@@ -30,7 +30,8 @@ class Command(BaseCommand):
         if not settings.ENV.redis_url:
             self.stderr.write("Without REDIS_URL nothing that is done here is heard on a socket.")
         Granian(
-            "signalbox.wsgi:application",
+            "signalbox.rest:begin",
+            factory=True,
             address=host,
             port=port,
             interface=Interfaces.WSGI,
