@@ -48,19 +48,16 @@ print(1)
 def main() -> None:
     wanted = _arguments()
     print(machine())
-    rows: list[Row] = []
-    notes: list[str] = []
-    for measure in (_pages, _import, _closed_bars):
+    for measure in [PARTS[part] for part in wanted.parts]:
         with tempfile.TemporaryDirectory() as folder:
-            found = measure(Path(folder), wanted)
-        rows += found[0]
-        notes += found[1]
-    show(rows, notes)
-    save(rows)
+            rows, notes = measure(Path(folder), wanted)
+        show(rows, notes)
+        save(rows)
 
 
 def _arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("parts", nargs="*", default=list(PARTS), help=f"some of {', '.join(PARTS)} (all)")
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--seconds", type=float, default=3.0, help="of each round of pages (3)")
     parser.add_argument("--sockets", type=int, default=2_000)
@@ -137,10 +134,8 @@ def _take_in(server: LiveServer, symbol: str, resolution: str, table: Path) -> s
 def _import(folder: Path, wanted: argparse.Namespace) -> Figures:
     """A million bars of one minute, once into each of some empty series; the command measures itself."""
     table = _table(folder / "million.csv", MILLION, 60)
-    server = LiveServer(folder / "ours")
     (folder / "ours").mkdir()
-    server.start()
-    server.stop()
+    server = LiveServer(folder / "ours")
     symbols = [f"M{number}" for number in range(max(2, wanted.rounds // 2))]
     server.shell(MARKET.format(symbols=symbols))
     try:
@@ -201,6 +196,8 @@ def _delays(listeners: Listeners, sockets: int) -> list[float]:
     whole = sorted(bar for bar, (_, times) in last.items() if len(times) >= sockets)[:-1]
     return [1000 * (max(last[bar][1]) - last[bar][0]) for bar in whole]
 
+
+PARTS = {"pages": _pages, "import": _import, "closed-bars": _closed_bars}
 
 if __name__ == "__main__":
     main()

@@ -1,33 +1,100 @@
 """Market data in the control panel."""
 
+from collections.abc import Callable
 from functools import cached_property
 from typing import Any, cast
 
 from django.contrib import admin, messages
 from django.core.paginator import Paginator
 from django.db.models import QuerySet
-from django.http import HttpRequest
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import redirect, render
 from unfold.admin import ModelAdmin
+from unfold.decorators import action
 
 from datafeed import services
 from datafeed.downloads import file_response
-from datafeed.forms import AccountForm
-from datafeed.models import Bar, Gap, Instrument, ProviderAccount, Series
+from datafeed.files import FORMATS, LARGEST_FILE
+from datafeed.forms import AccountForm, BarsForm, FileForm
+from datafeed.instrument_tables import COLUMNS, instrument_lines
+from datafeed.models import Bar, BarRevision, Gap, Instrument, ProviderAccount, Series
 from datafeed.providers import find_provider
 from datafeed.selectors.providers import account_values
 from kernel import clock
+from kernel.admin import ReadOnlyAdmin
 from kernel.api.streams import PiecewiseResponse
+from kernel.errors import DomainError
+from kernel.models import Job
 from kernel.permissions import OPERATOR, Person, has_role
 
 COUNTED_AT_MOST = 10_000
 
 
+class Limits:
+    """Where the server looks for how large a request may be: at the `cls` of what answers an address."""
+
+    body_limit = LARGEST_FILE + 2**20
+
+
+def takes_file(page: Any) -> Any:
+    """Let requests to `page` of the panel be larger than others."""
+    page.cls = Limits
+    return page
+
+
+class ImportingAdmin(ModelAdmin):
+    """A list with a page on which operators have a file taken in, which takes a job."""
+
+    def has_import_permission(self, request: HttpRequest) -> bool:
+        return has_role(cast(Person, request.user), OPERATOR)
+
+    def import_page(
+        self, request: HttpRequest, form: FileForm, explanation: str, begin: Callable[..., Job]
+    ) -> HttpResponse:
+        """The page, or the job's own once `begin(owner, file and fields of the form)` has enqueued it."""
+        if request.method == "POST" and form.is_valid():
+            try:
+                job = begin(owner=request.user, **form.cleaned_data)
+            except DomainError as error:
+                form.take_errors(error)
+            else:
+                self.message_user(request, "The file is being imported; this page shows how far it is, and its result.")
+                return redirect("admin:kernel_job_change", job.pk)
+        context = {
+            **self.admin_site.each_context(request),
+            "title": "Import",
+            "opts": self.opts,
+            "form": form,
+            "explanation": explanation,
+        }
+        return render(request, "datafeed/import.html", context)
+
+
 @admin.register(Instrument)
-class InstrumentAdmin(ModelAdmin):
+class InstrumentAdmin(ImportingAdmin):
     list_display = ["symbol", "name", "exchange", "type", "currency", "session", "timezone", "is_active"]
     list_filter = ["is_active", "type", "exchange"]
     search_fields = ["symbol", "name"]
     readonly_fields = ["created_at", "updated_at"]
+    actions = ["export"]
+    actions_list = ["import_instruments"]  # type: ignore[assignment]  # declared as an empty tuple there
+
+    @takes_file  # type: ignore[operator]  # what is below is declared as no function
+    @action(description="Import from a file", url_path="import", permissions=["import"])
+    def import_instruments(self, request: HttpRequest) -> HttpResponse:
+        form = FileForm(request.POST or None, request.FILES or None)
+        explanation = (
+            f"A table with the columns {', '.join(COLUMNS)}, of which symbol has to be there. An instrument that is "
+            "known is changed in what the table says of it; a new one needs a name and an exchange. A row with a fault "
+            "is left out, and the result names its line and field."
+        )
+        return self.import_page(request, form, explanation, services.enqueue_instruments)
+
+    @admin.action(description="Export as CSV", permissions=["view"])
+    def export(self, request: HttpRequest, queryset: QuerySet[Instrument]) -> PiecewiseResponse:
+        headers = {"Content-Disposition": 'attachment; filename="instruments.csv"'}
+        pieces = instrument_lines(queryset.iterator(chunk_size=1_000))
+        return PiecewiseResponse(pieces, content_type=FORMATS["csv"], headers=headers)
 
     def delete_model(self, request: HttpRequest, obj: Instrument) -> None:
         services.remove_instrument(instrument=obj)
@@ -38,7 +105,7 @@ class InstrumentAdmin(ModelAdmin):
 
 
 @admin.register(Series)
-class SeriesAdmin(ModelAdmin):
+class SeriesAdmin(ImportingAdmin):
     list_display = ["instrument", "resolution", "provider", "created_at"]
     list_filter = ["provider", "resolution"]
     list_select_related = ["instrument"]
@@ -46,6 +113,17 @@ class SeriesAdmin(ModelAdmin):
     autocomplete_fields = ["instrument"]
     readonly_fields = ["created_at"]
     actions = ["export", "export_parquet"]
+    actions_list = ["import_bars"]  # type: ignore[assignment]
+
+    @takes_file  # type: ignore[operator]  # what is below is declared as no function
+    @action(description="Import bars from a file", url_path="import", permissions=["import"])
+    def import_bars(self, request: HttpRequest) -> HttpResponse:
+        form = BarsForm(request.POST or None, request.FILES or None)
+        explanation = (
+            "Bars that are recorded already stay as they are. A row with a fault is left out, and the result names its "
+            "line and what is wrong with which field."
+        )
+        return self.import_page(request, form, explanation, services.enqueue_import)
 
     @admin.action(description="Export the bars of one series as CSV", permissions=["view"])
     def export(self, request: HttpRequest, queryset: QuerySet[Series]) -> PiecewiseResponse | None:
@@ -93,6 +171,34 @@ class BarAdmin(ModelAdmin):
 
     def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         return False
+
+
+@admin.register(BarRevision)
+class BarRevisionAdmin(ReadOnlyAdmin):
+    """What was said of closed bars afterwards."""
+
+    list_display = ["series", "opened", "kept", "said", "source", "heard_at"]
+    list_filter = ["source", "series__resolution"]
+    list_select_related = ["series__instrument"]
+    search_fields = ["=series__instrument__symbol"]
+    paginator = ShortPaginator
+
+    @admin.display(description="bar (UTC)", ordering="opened_at")
+    def opened(self, revision: BarRevision) -> str:
+        return f"{clock.from_epoch(revision.opened_at):%Y-%m-%d %H:%M}"
+
+    @admin.display(description="kept (open high low close volume)")
+    def kept(self, revision: BarRevision) -> str:
+        return _numbers(revision, "kept")
+
+    @admin.display(description="said later")
+    def said(self, revision: BarRevision) -> str:
+        return _numbers(revision, "said")
+
+
+def _numbers(revision: BarRevision, which: str) -> str:
+    values = (getattr(revision, f"{which}_{name}") for name in ("open", "high", "low", "close", "volume"))
+    return " ".join(f"{value.normalize():f}" for value in values)
 
 
 @admin.register(Gap)

@@ -12,6 +12,7 @@ from datafeed.tables import Block, read_table, table_lines
 FORMATS = {"csv": "text/csv; charset=utf-8", "parquet": "application/vnd.apache.parquet"}
 """What a file of bars may be, by the ending of its name, with its content type."""
 
+LARGEST_FILE = 256 * 2**20  # that is taken in from elsewhere, bytes
 _PARQUET = b"PAR1"
 
 

@@ -1,13 +1,18 @@
-"""The form of an account at a provider."""
+"""The forms of the control panel: accounts at providers, and files that are taken in."""
 
 from typing import Any
 
 from django import forms
+from unfold.widgets import UnfoldAdminFileFieldWidget, UnfoldAdminSelectWidget, UnfoldAdminTextInputWidget
 
+from datafeed.files import LARGEST_FILE
+from datafeed.instrument_tables import LARGEST_TABLE
 from datafeed.models import ProviderAccount
 from datafeed.providers import find_provider
 from datafeed.providers.base import Field
+from datafeed.resolutions import LADDER
 from datafeed.selectors.providers import account_values
+from kernel.errors import DomainError
 
 
 class AccountForm(forms.ModelForm):  # type: ignore[type-arg]  # generic for the checker alone
@@ -37,6 +42,43 @@ class AccountForm(forms.ModelForm):  # type: ignore[type-arg]  # generic for the
             if fault := one.fault(self.cleaned_data.get(f"value_{one.name}", "") or kept):
                 self.add_error(f"value_{one.name}", fault)
         return cleaned
+
+
+class FileForm(forms.Form):
+    """A file that is taken in by a job."""
+
+    most = LARGEST_TABLE
+    file = forms.FileField(widget=UnfoldAdminFileFieldWidget(), help_text="CSV; the first line names the columns")
+
+    def clean_file(self) -> Any:
+        file = self.cleaned_data["file"]
+        if file.size > self.most:
+            raise forms.ValidationError(f"A file may have {self.most // 2**20} MiB.")
+        return file
+
+    def take_errors(self, error: DomainError) -> None:
+        """Show a refusal at the fields that it names."""
+        for name, messages in (error.errors or {"": [error.message]}).items():
+            self.add_error(name if name in self.fields else None, messages)
+
+
+class BarsForm(FileForm):
+    """A table of bars and what they are."""
+
+    most = LARGEST_FILE
+    field_order = ["symbol", "resolution", "timezone", "file"]
+    symbol = forms.CharField(max_length=40, widget=UnfoldAdminTextInputWidget(), help_text="of an active instrument")
+    resolution = forms.ChoiceField(choices=[(name, name) for name in LADDER], widget=UnfoldAdminSelectWidget())
+    timezone = forms.CharField(
+        max_length=60,
+        initial="Etc/UTC",
+        widget=UnfoldAdminTextInputWidget(),
+        help_text="of times in the file that have no offset of their own",
+    )
+    file = forms.FileField(
+        widget=UnfoldAdminFileFieldWidget(),
+        help_text="CSV, plain or gzip, or Parquet; columns time, open, high, low, close and, if there is one, volume",
+    )
 
 
 def _form_field(one: Field, known: str) -> forms.CharField:

@@ -147,17 +147,21 @@ class NumberColumn(models.DecimalField):  # type: ignore[type-arg]  # generic fo
         return name, "django.db.models.DecimalField", args, kwargs
 
 
+def _number(**options: Any) -> NumberColumn:
+    return NumberColumn(max_digits=DIGITS, decimal_places=PLACES, **options)
+
+
 class Bar(models.Model):
     """A closed bar of a series; it never changes."""
 
     # A series with bars is not deleted by accident, nor is its instrument.
     series = models.ForeignKey(Series, on_delete=models.PROTECT, related_name="bars", db_index=False)
     opened_at = models.BigIntegerField(help_text="epoch seconds UTC; 00:00 UTC of the trading day from 1D upwards")
-    open = NumberColumn(max_digits=DIGITS, decimal_places=PLACES)
-    high = NumberColumn(max_digits=DIGITS, decimal_places=PLACES)
-    low = NumberColumn(max_digits=DIGITS, decimal_places=PLACES)
-    close = NumberColumn(max_digits=DIGITS, decimal_places=PLACES)
-    volume = NumberColumn(max_digits=DIGITS, decimal_places=PLACES, default=Decimal(0))
+    open = _number()
+    high = _number()
+    low = _number()
+    close = _number()
+    volume = _number(default=Decimal(0))
 
     objects = BarQuerySet.as_manager()
 
@@ -176,6 +180,37 @@ class Bar(models.Model):
 
     def __str__(self) -> str:
         return f"{self.series_id} {self.opened_at}"
+
+
+class BarRevision(models.Model):
+    """Another word on a closed bar: what is kept of it, what was said of it later, when, and by whom."""
+
+    series = models.ForeignKey(Series, on_delete=models.CASCADE, related_name="revisions", db_index=False)
+    opened_at = models.BigIntegerField(help_text="the bar's stamp, epoch seconds UTC")
+    kept_open = _number()
+    kept_high = _number()
+    kept_low = _number()
+    kept_close = _number()
+    kept_volume = _number()
+    said_open = _number()
+    said_high = _number()
+    said_low = _number()
+    said_close = _number()
+    said_volume = _number()
+    heard_at = models.DateTimeField(default=clock.now, editable=False)
+    source = models.CharField(max_length=60, help_text="who said it: a provider, live or by its history, or an import")
+
+    class Meta:
+        ordering = ["-pk"]
+        constraints = [
+            models.UniqueConstraint(
+                fields=["series", "opened_at", "said_open", "said_high", "said_low", "said_close", "said_volume"],
+                name="one_revision_of_a_kind",
+            )
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.series} at {self.opened_at}"
 
 
 class GapQuerySet(models.QuerySet["Gap"]):

@@ -50,11 +50,12 @@ def _blocks(file: BinaryIO, zone: tzinfo) -> Iterator[Block]:
 
 def _block(columns: list[Any], line: int, count: int, zone: tzinfo) -> Block:
     lines: Times = np.arange(line, line + count, dtype=np.int64)
-    is_whole = np.ones(count, dtype=bool)
-    for column in columns:
+    is_whole, faults = np.ones(count, dtype=bool), []
+    for name, column in zip(COLUMNS, columns, strict=True):
         if column is not None and column.null_count:
-            is_whole &= column.is_valid().to_numpy(zero_copy_only=False)
-    faults = [Fault(int(number), "a field is empty") for number in lines[~is_whole]]
+            is_valid = column.is_valid().to_numpy(zero_copy_only=False)
+            faults += [Fault(int(number), f"{name} is empty") for number in lines[is_whole & ~is_valid]]
+            is_whole &= is_valid
     mask = pa.array(is_whole)
     kept = [None if column is None else column.filter(mask) for column in columns]
     values = [_numbers(column, int(is_whole.sum())) for column in kept[1:]]

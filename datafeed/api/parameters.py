@@ -12,6 +12,12 @@ Query = Mapping[str, str]
 MILLISECONDS_FROM = 10**11
 """A time above this is in milliseconds, since it would lie in the year 5138 as seconds."""
 
+LATEST_SECOND = 253_402_300_799
+"""The end of the year 9999; nobody means a time so far from 1970, on either side."""
+
+MOST_COUNTED = 1_000_000
+"""An answer has fewer bars than that; who counts further has mistaken something else for a count."""
+
 _WHOLE = re.compile(r"-?[0-9]{1,18}")
 
 
@@ -40,7 +46,7 @@ def window(query: Query) -> tuple[str, str, int | None, int | None]:
     """Symbol, resolution, `from` and `to` (epoch seconds), of which the times may be missing; raises `Invalid`."""
     faults: dict[str, list[str]] = {}
     symbol, resolution = (_text(query, name, faults) for name in ("symbol", "resolution"))
-    since, until = (_whole(query, (name,), faults) for name in ("from", "to"))
+    since, until = (_time(query, (name,), faults) for name in ("from", "to"))
     if faults:
         raise Invalid(errors=faults)
     return symbol, resolution, since, until
@@ -57,13 +63,17 @@ def _bars_query(
     faults: dict[str, list[str]] = {}
     symbol, resolution = (_text(query, name, faults) for name in ("symbol", "resolution"))
     count = _whole(query, count_names, faults)
-    since = _whole(query, since_names, faults, required=not (is_counted_enough and count))
-    until = _whole(query, until_names, faults, required=True)
-    if count is not None and count < 1:
-        faults[_spelling(query, count_names)] = ["Must be at least 1."]
+    since = _time(query, since_names, faults, required=not (is_counted_enough and count))
+    until = _time(query, until_names, faults, required=True)
+    if count is not None and not 1 <= count <= MOST_COUNTED:
+        faults[_spelling(query, count_names)] = [
+            "Must be at least 1." if count < 1 else f"Must be at most {MOST_COUNTED}."
+        ]
+    if until is not None and since is not None and count is None and since > until:
+        faults[_spelling(query, since_names)] = ["Must not be later than the end of the window."]
     if faults or until is None:
         raise Invalid(errors=faults)
-    return BarsQuery(symbol, resolution, _in_seconds(since or 0), _in_seconds(until), count)
+    return BarsQuery(symbol, resolution, since or 0, until, count)
 
 
 def spelled(query: Query, *names: str) -> str | None:
@@ -88,6 +98,17 @@ def _whole(query: Query, names: tuple[str, ...], faults: dict[str, list[str]], *
         faults[_spelling(query, names)] = ["A whole number is required."]
         return None
     return int(text)
+
+
+def _time(query: Query, names: tuple[str, ...], faults: dict[str, list[str]], *, required: bool = False) -> int | None:
+    """The same for a time: epoch seconds, whichever unit it came in."""
+    found = _whole(query, names, faults, required=required)
+    if found is None:
+        return None
+    time = _in_seconds(found)
+    if abs(time) > LATEST_SECOND:
+        faults[_spelling(query, names)] = ["Must be a time before the year 10000, in epoch seconds or milliseconds."]
+    return time
 
 
 def _spelling(query: Query, names: tuple[str, ...]) -> str:

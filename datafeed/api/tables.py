@@ -14,11 +14,8 @@ from datafeed import services
 from datafeed.api.datafeed import query_parameter
 from datafeed.api.parameters import window
 from datafeed.downloads import exported_response, file_response
-from datafeed.files import FORMATS
-from datafeed.resolutions import LADDER, canonical
-from datafeed.schedules import ALWAYS
+from datafeed.files import FORMATS, LARGEST_FILE
 from datafeed.selectors import check_served, find_instrument
-from datafeed.sessions import Hours
 from kernel.api.jobs import JobSerializer
 from kernel.api.streams import PiecewiseResponse
 from kernel.api.uploads import MultipartParser, Upload
@@ -27,7 +24,6 @@ from kernel.models import Job
 from kernel.permissions import IsOperator, Person
 
 MIB = 2**20
-LARGEST_FILE = 256 * MIB
 
 
 class ImportFormSerializer(serializers.Serializer[Any]):
@@ -37,22 +33,6 @@ class ImportFormSerializer(serializers.Serializer[Any]):
         max_length=60, default="Etc/UTC", help_text="of times in the file that have no offset of their own"
     )
     file = serializers.FileField(help_text="CSV, plain or gzip, or Parquet; the columns have names")
-
-    def validate_resolution(self, text: str) -> str:
-        try:
-            name = canonical(text)
-        except ValueError as error:
-            raise serializers.ValidationError(str(error)) from None
-        if name not in LADDER:
-            raise serializers.ValidationError(f"Choose one of {', '.join(LADDER)}.")
-        return name
-
-    def validate_timezone(self, text: str) -> str:
-        try:
-            Hours(ALWAYS, text).check()
-        except ValueError as error:
-            raise serializers.ValidationError(str(error)) from None
-        return text
 
 
 class ImportFieldsSerializer(ImportFormSerializer):
@@ -92,7 +72,6 @@ class ImportView(APIView):
         upload = data.get("file")
         if not isinstance(upload, Upload):
             raise Invalid.field("file", "A file is required.")
-        find_instrument(fields.validated_data["symbol"])
         return _accepted(
             request, services.enqueue_import(owner=request.user, file=upload.file, **fields.validated_data)
         )

@@ -40,13 +40,15 @@ class InstrumentSpec:
 class BarUpdate:
     """What a live stream tells: a bar of one of its series, still forming or closed for good.
 
-    One that `was_missed` was read from history, which proves nothing about the stream.
+    One that `was_missed` was read from history, which proves nothing about the stream. One that `is_correction` is a
+    later word on a bar that had closed.
     """
 
     series: SeriesKey
     bar: RawBar
     is_closed: bool
     was_missed: bool = False
+    is_correction: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -153,6 +153,7 @@ class StreamVendor(Vendor):
         newest = following.newest[key]
         if newest is not None and bar.opened_at <= newest:
             self.corrections += 1  # the first word on a closed bar stands
+            yield BarUpdate(key, bar, is_closed=False, is_correction=True)
             return
         following.newest[key] = bar.opened_at
         following.minutes[key].forget(bar.opened_at)
@@ -195,7 +196,7 @@ class StreamVendor(Vendor):
     def standing(self, positions: Positions) -> str:
         counted = {
             "late trades": self.late,
-            "corrections of closed bars": self.corrections,
+            "later words on closed bars": self.corrections,
             "put aside": self.put_aside,
         }
         said = ", ".join(f"{count} {name}" for name, count in counted.items() if count)

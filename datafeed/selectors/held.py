@@ -21,6 +21,7 @@ from datafeed.models import Instrument, Series
 from datafeed.resolutions import canonical, seconds
 from datafeed.selectors.bars import forming_of, open_builder, read_bars, read_series
 from datafeed.selectors.instruments import bases_of, find_instrument, is_symbol, source_of
+from kernel import clock
 
 FURTHER_BACK = 5_000
 MOST_HELD = 100_000
@@ -35,7 +36,8 @@ _STANDING = f"""
 
 
 class Served(NamedTuple):
-    """A resolution of an instrument and where the store stands: `edition` is all that its earlier bars hang on.
+    """A resolution of an instrument and where the store stands: `edition` is all that its earlier bars hang on, `base`
+    the resolution in which they are recorded.
 
     `forming` was read before the rest: a bar that closed meanwhile is among the closed ones, not left out of both.
     """
@@ -45,6 +47,7 @@ class Served(NamedTuple):
     revision: int
     edition: tuple[Any, ...]
     forming: FormingBar | None
+    base: str
 
 
 def find_served(symbol: str, resolution: str, find: Callable[[str], Instrument] = find_instrument) -> Served:
@@ -79,7 +82,7 @@ def _served(symbol: str, resolution: str) -> Served | None:
             return None
         series_id, revision, *edition = rows[base]
         if series_id == expected:
-            return Served(series_id, name, revision, tuple(edition), forming)
+            return Served(series_id, name, revision, tuple(edition), forming, base)
         _series_ids[symbol, name] = series_id
 
 
@@ -99,23 +102,21 @@ def is_still_so(served: Served) -> bool:
 
 
 class Begun(NamedTuple):
-    """What has taken every recorded bar of the bucket now open; no builder where bars are recorded as they are."""
+    """What has taken every recorded bar of the bucket now open."""
 
     revision: int
     edition: tuple[Any, ...]
     series: Series
-    builder: BarBuilder | None
+    builder: BarBuilder
 
 
 def _begun(old: Begun | None, served: Served) -> Begun:
     """The present one: the `old` one with what has been recorded since, or made anew where earlier bars changed."""
     if old is None or old.edition != served.edition:
         series = Series.objects.select_related("instrument").get(pk=served.series_id)
-        is_built = series.resolution != served.resolution
-        return Begun(*served[2:4], series, open_builder(series, served.resolution) if is_built else None)
+        return Begun(*served[2:4], series, open_builder(series, served.resolution))
     builder = copy(old.builder)
-    if builder is not None:
-        builder.add(read_series(old.series, since=builder.next_from))
+    builder.add(read_series(old.series, since=builder.next_from))
     return Begun(*served[2:4], old.series, builder)
 
 
@@ -130,24 +131,24 @@ class HeldSeries:
 
     def begun_bar(self, served: Served) -> FormingBar | None:
         """The bar that the store has begun and not closed, however the feed says it goes on."""
+        if served.resolution == served.base:
+            return None
         key = served[:2]
         begun = self._begun.get(key)
         if begun is None or (begun.revision, begun.edition) != (served.revision, served.edition):
             begun = self._begun[key] = _begun(begun, served)
-        return begun.builder.forming if begun.builder else None
+        return begun.builder.forming
 
     def page(self, served: Served, since: int | None, until: int, most: int) -> Page:
         """The newest `most` closed bars of the store with `since <= opened_at < until`, epoch seconds UTC."""
+        if served[:2] not in self._held and _is_long_ago(served, until):
+            return _page_of(served, since, until, most)  # one look far back is no reason to hold what is new
         held = self._present(served, most)
         page = held.page(since, until, most)
         if page is None and _is_near(held, served, until):
             held = self._further_back(served, held)
             page = held.page(since, until, most)
-        if page is None:
-            bars = _read(served, since=since, until=until, last=most)
-            page = Held.of(bars, edition=None, revision=0, is_whole=True).page(since, until, most)
-        assert page is not None  # noqa: S101  what is whole has every page
-        return page
+        return page if page is not None else _page_of(served, since, until, most)
 
     def clear(self) -> None:
         with self._order:
@@ -196,6 +197,18 @@ class HeldSeries:
 held_series = HeldSeries()
 
 
+def _is_long_ago(served: Served, until: int) -> bool:
+    return until < clock.now().timestamp() - 2 * FURTHER_BACK * seconds(served.resolution)
+
+
+def _page_of(served: Served, since: int | None, until: int, most: int) -> Page:
+    """The page straight from the store."""
+    bars = _read(served, since=since, until=until, last=most)
+    page = Held.of(bars, edition=None, revision=0, is_whole=True).page(since, until, most)
+    assert page is not None  # noqa: S101  what is whole has every page
+    return page
+
+
 def _is_present(held: Held, served: Served) -> bool:
     return held.revision == served.revision and held.edition == served.edition
 
@@ -217,5 +230,7 @@ def _is_near(held: Held, served: Served, until: int) -> bool:
 
 
 def _read(served: Served, *, since: int | None = None, until: int | None = None, last: int | None = None) -> BarColumns:
+    if served.resolution == served.base:
+        return read_series(Series(pk=served.series_id), since=since, until=until, last=last)
     instrument = Instrument.objects.get(series=served.series_id)
     return read_bars(instrument, served.resolution, since=since, until=until, last=last)

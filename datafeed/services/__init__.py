@@ -6,6 +6,7 @@ from datafeed.services.history import load_history
 from datafeed.services.importing import ImportReport, enqueue_import, ensure_import_series, import_bars
 from datafeed.services.instruments import change_instrument, create_instrument, remove_instrument
 from datafeed.services.keeping import forget_old_bars, make_partitions
+from datafeed.services.listing import enqueue_instruments
 from datafeed.services.live import Audience, LiveSeries, mend_live, open_live, say_standing, show_newest, take_update
 from datafeed.services.market import ensure_demo_market, ensure_series, reset_replay
 from datafeed.services.recording import record_bar
@@ -20,6 +21,7 @@ __all__ = [
     "create_instrument",
     "enqueue_export",
     "enqueue_import",
+    "enqueue_instruments",
     "ensure_demo_market",
     "ensure_import_series",
     "ensure_series",

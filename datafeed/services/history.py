@@ -12,6 +12,7 @@ from datafeed.models import Bar, Series
 from datafeed.recordable import checked
 from datafeed.selectors import newest_time
 from datafeed.services.editions import note_written
+from datafeed.services.revisions import note_revisions
 
 logger = logging.getLogger(__name__)
 
@@ -45,7 +46,9 @@ def _load_chunk(series: Series, chunk: list[RawBar]) -> int:
     # The row is the lock, before any bar: an import and a recorder that met in the middle would wait for each other.
     Series.objects.select_for_update().get(pk=series.pk)
     stored = Bar.objects.filter(series=series, opened_at__range=(min(wanted), max(wanted)))
-    known = set(stored.values_list("opened_at", flat=True))
+    known = {time: numbers for time, *numbers in stored.values_list(*RawBar._fields)}
+    repeated = ((time, known[time], bar[1:]) for time, bar in wanted.items() if time in known)
+    note_revisions(series=series, said=repeated, source=f"{series.provider}, history")
     new = [Bar(series=series, **bar._asdict()) for time, bar in wanted.items() if time not in known]
     if new:
         note_written(series_id=series.pk, newest=newest_time(series), earliest=min(bar.opened_at for bar in new))

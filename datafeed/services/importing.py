@@ -4,7 +4,6 @@ import uuid
 from collections.abc import Callable
 from dataclasses import asdict, dataclass, field
 from datetime import tzinfo
-from itertools import repeat
 from typing import Any, BinaryIO, cast
 from zoneinfo import ZoneInfo
 
@@ -17,14 +16,16 @@ from datafeed.bars import BarColumns
 from datafeed.files import read_file
 from datafeed.models import PLACES, Bar, Instrument, Series
 from datafeed.recordable import LARGEST, LATEST
-from datafeed.resolutions import is_intraday, unit
+from datafeed.resolutions import LADDER, canonical, is_intraday, unit
+from datafeed.schedules import ALWAYS
 from datafeed.selectors import find_instrument, newest_time
 from datafeed.services.editions import note_written
-from datafeed.sessions import DAY
+from datafeed.services.revisions import note_revised_columns
+from datafeed.sessions import DAY, Hours
 from datafeed.tables import Block, Fault, Mask
 from kernel import clock
 from kernel.api.renderers import encoder
-from kernel.errors import DomainError
+from kernel.errors import DomainError, Invalid
 from kernel.jobs import JobCancelled, JobRun, enqueue, job
 from kernel.models import Job
 
@@ -32,8 +33,11 @@ PROVIDER = "import"
 IMPORT_JOB = "datafeed.import"
 FAULTS_KEPT = 100
 MINUTE = 60
-_NAMES = "opened_at, open, high, low, close, volume"
-_INTO = f"INSERT INTO {Bar._meta.db_table} (series_id, {_NAMES})"
+VALUES = ("open", "high", "low", "close", "volume")
+_NAMES = f"opened_at, {', '.join(VALUES)}"
+_TABLE = Bar._meta.db_table
+_INTO = f"INSERT INTO {_TABLE} (series_id, {_NAMES})"
+ROWS_AT_ONCE = 128  # SQLite may have been built to take no more than 999 values in a statement
 _NEW_ONES = "ON CONFLICT (series_id, opened_at) DO NOTHING"
 EXACT_UP_TO = 9e7  # below it a float keeps eight decimal places
 
@@ -80,11 +84,31 @@ def ensure_import_series(*, instrument: Instrument, resolution: str) -> Series:
 
 @transaction.atomic
 def enqueue_import(*, owner: Any, symbol: str, resolution: str, timezone: str, file: BinaryIO) -> Job:
-    """Put `file` by and have it imported; the job's result is the report."""
+    """Put `file` by and have it imported; the job's result is the report. Raises `Invalid` naming a wrong field."""
+    find_instrument(symbol)
+    resolution = _importable(resolution)
+    _check_zone(timezone)
     name = default_storage.save(f"imports/{uuid.uuid4().hex}", File(file))
     return enqueue(
         kind=IMPORT_JOB, owner=owner, symbol=symbol, resolution=resolution, timezone=timezone, stored_as=name
     )
+
+
+def _importable(resolution: str) -> str:
+    try:
+        name = canonical(resolution)
+    except ValueError as error:
+        raise Invalid.field("resolution", str(error)) from None
+    if name not in LADDER:
+        raise Invalid.field("resolution", f"Choose one of {', '.join(LADDER)}.")
+    return name
+
+
+def _check_zone(timezone: str) -> None:
+    try:
+        Hours(ALWAYS, timezone).check()
+    except ValueError as error:
+        raise Invalid.field("timezone", str(error)) from None
 
 
 @job(IMPORT_JOB)
@@ -120,9 +144,10 @@ def _take(series: Series, block: Block, report: ImportReport) -> None:
         faults += [Fault(int(line), message) for line in block.lines[is_bad & good]]
         good &= ~is_bad
     report.refuse(sorted(faults, key=lambda fault: fault.line))
-    added = _write(series.pk, bars, good) if good.any() else 0
-    report.added += added
-    report.known += int(good.sum()) - added
+    if good.any():
+        added = _write(series, _rounded(bars, good))
+        report.added += added
+        report.known += int(good.sum()) - added
 
 
 def _reasons(bars: BarColumns, resolution: str) -> list[tuple[str, Mask]]:
@@ -130,9 +155,13 @@ def _reasons(bars: BarColumns, resolution: str) -> list[tuple[str, Mask]]:
     time, largest = bars.time, float(LARGEST)
     latest = min(LATEST - 1, int(clock.now().timestamp()))
     with np.errstate(invalid="ignore"):
-        numbers_bad = ~np.logical_and.reduce(
-            [np.isfinite(column) & (np.abs(column) < largest) for column in bars.values]
-        )
+        numbers_bad = [
+            (
+                f"{name} must be finite and of at most 16 digits before the point",
+                ~(np.isfinite(column) & (np.abs(column) < largest)),
+            )
+            for name, column in zip(VALUES, bars.values, strict=True)
+        ]
         off_grid = np.zeros(len(bars), dtype=bool)
         if not is_intraday(resolution):
             off_grid = time % DAY != 0
@@ -142,7 +171,7 @@ def _reasons(bars: BarColumns, resolution: str) -> list[tuple[str, Mask]]:
         return [
             ("time must be from 1970 to now", (time < 0) | (time > latest)),
             (f"time must be {stamp}", off_grid),
-            ("numbers must be finite and of at most 16 digits before the point", numbers_bad),
+            *numbers_bad,
             (
                 "high must not be below open, low or close",
                 bars.high < np.maximum.reduce([bars.open, bars.close, bars.low]),
@@ -152,31 +181,80 @@ def _reasons(bars: BarColumns, resolution: str) -> list[tuple[str, Mask]]:
         ]
 
 
-@transaction.atomic
-def _write(series_id: int, bars: BarColumns, good: Mask) -> int:
-    """Insert the good ones that are not there yet; how many they were. Models would cost ten times as much."""
+def _rounded(bars: BarColumns, good: Mask) -> BarColumns:
+    """The good ones of `bars` as a column holds them."""
     values = [np.where(np.abs(column) < EXACT_UP_TO, np.round(column, PLACES), column)[good] for column in bars.values]
-    columns = [bars.time[good].tolist(), *(column.tolist() for column in values)]
-    series = Series.objects.select_for_update().get(pk=series_id)
-    note_written(series_id=series_id, newest=newest_time(series), earliest=min(columns[0]))
+    return BarColumns(bars.time[good], *values)
+
+
+@transaction.atomic
+def _write(series: Series, bars: BarColumns) -> int:
+    """Insert the bars that are not there yet; how many they were. Models would cost ten times as much."""
+    # The row is the lock: whoever writes bars of the series takes turns.
+    newest = newest_time(Series.objects.select_for_update().get(pk=series.pk))
+    note_written(series_id=series.pk, newest=newest, earliest=int(bars.time.min()))
+    added = _insert_all(series.pk, bars, newest)
+    if added < len(bars):
+        note_revised_columns(series=series, said=bars, source=PROVIDER)
+    return added
+
+
+def _insert_all(series_id: int, bars: BarColumns, newest: int | None) -> int:
+    columns = [bars.time.tolist(), *(column.tolist() for column in bars.values)]
     with connection.cursor() as cursor:
-        (_insert if connection.vendor == "sqlite" else _copy)(cursor, series_id, columns)
-        return int(cursor.rowcount)
+        if connection.vendor == "sqlite":
+            return _insert(cursor, series_id, columns)
+        if (newest is None or bars.time[0] > newest) and bool((np.diff(bars.time) > 0).all()):
+            return _copy(cursor, series_id, columns)
+        return _copy_new(cursor, series_id, columns)
 
 
-def _insert(cursor: Any, series_id: int, columns: list[list[Any]]) -> None:
-    marks = ", ".join(["%s"] * (1 + len(columns)))
-    rows = zip(repeat(series_id), *columns)
-    cursor.executemany(f"{_INTO} VALUES ({marks}) {_NEW_ONES}", rows)
+def _insert(cursor: Any, series_id: int, columns: list[list[Any]]) -> int:
+    """Many rows in each statement, since a statement costs as much as several rows."""
+    width, count = len(columns), len(columns[0])
+    values: list[Any] = [None] * (width * count)
+    for place, column in enumerate(columns):
+        values[place::width] = column
+    step, whole = width * ROWS_AT_ONCE, count // ROWS_AT_ONCE
+    added = 0
+    if whole:
+        pieces = (values[start : start + step] for start in range(0, whole * step, step))
+        cursor.executemany(_insertion(series_id, width, ROWS_AT_ONCE), pieces)
+        added += cursor.rowcount
+    if rest := count - whole * ROWS_AT_ONCE:
+        cursor.execute(_insertion(series_id, width, rest), values[whole * step :])
+        added += cursor.rowcount
+    return added
 
 
-def _copy(cursor: Any, series_id: int, columns: list[list[Any]]) -> None:
-    """The bars as they come into a table of this connection's own, and from there those that are new."""
+def _insertion(series_id: int, width: int, count: int) -> str:
+    row = f"({int(series_id)}, {', '.join(['%s'] * width)})"
+    return f"{_INTO} VALUES {', '.join([row] * count)} {_NEW_ONES}"
+
+
+def _copy(cursor: Any, series_id: int, columns: list[list[Any]]) -> int:
+    """Rows that are known to be new, straight into the table."""
+    count = len(columns[0])
+    with cursor.copy(f"COPY {_TABLE} (series_id, {_NAMES}) FROM STDIN") as copy:
+        copy.write(_copied([b"%d" % series_id] * count, *_texts(columns)))
+    return count
+
+
+def _copy_new(cursor: Any, series_id: int, columns: list[list[Any]]) -> int:
+    """Rows as they come into a table of this connection's own, and from there those that are new."""
     cursor.execute(
         "CREATE TEMPORARY TABLE IF NOT EXISTS coming_bars (opened_at bigint, open numeric, high numeric, low numeric, "
         "close numeric, volume numeric) ON COMMIT DELETE ROWS"
     )
-    texts = [encoder.encode(column)[1:-1].split(b",") for column in columns]
     with cursor.copy(f"COPY coming_bars ({_NAMES}) FROM STDIN") as copy:
-        copy.write(b"\n".join(map(b"\t".join, zip(*texts, strict=True))) + b"\n")
+        copy.write(_copied(*_texts(columns)))
     cursor.execute(f"{_INTO} SELECT %s, {_NAMES} FROM coming_bars {_NEW_ONES}", [series_id])  # noqa: S608  our words
+    return int(cursor.rowcount)
+
+
+def _texts(columns: list[list[Any]]) -> list[list[bytes]]:
+    return [encoder.encode(column)[1:-1].split(b",") for column in columns]
+
+
+def _copied(*columns: list[bytes]) -> bytes:
+    return b"\n".join(map(b"\t".join, zip(*columns, strict=True))) + b"\n"

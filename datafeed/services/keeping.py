@@ -5,7 +5,7 @@ from datetime import UTC, datetime, timedelta
 from django.conf import settings
 from django.db import connection, transaction
 
-from datafeed.models import Bar, Gap, Series
+from datafeed.models import Bar, BarRevision, Gap, Series
 from datafeed.services.editions import note_rewritten
 from kernel import clock
 
@@ -17,7 +17,7 @@ _LATER = f"{_TABLE}_later"
 def forget_old_bars() -> int:
     """Delete bars that are older than `BARS_KEPT` says of their resolution; how many they were.
 
-    A series that is no longer whole is not filled up again: the gaps of that time go with the bars.
+    A series that is no longer whole is not filled up again: the gaps and revisions of that time go with the bars.
     """
     forgotten = 0
     for resolution, days in settings.BARS_KEPT.items():
@@ -38,6 +38,7 @@ def _forget_some(series: Series, until: int) -> int:
     Series.objects.select_for_update().get(pk=series.pk)
     note_rewritten(series_id=series.pk)
     Gap.objects.filter(series=series, until__lte=times[-1] + 1).delete()
+    BarRevision.objects.filter(series=series, opened_at__lte=times[-1]).delete()
     return Bar.objects.filter(series=series, opened_at__lte=times[-1])._raw_delete(old.db)
 
 

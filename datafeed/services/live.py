@@ -20,6 +20,7 @@ from datafeed.selectors.bars import forming_key, open_builder
 from datafeed.selectors.health import STANDING_KEY
 from datafeed.selectors.quotes import is_quote_source, read_quote
 from datafeed.services.recording import push_bar, push_closed, record_bar
+from datafeed.services.revisions import note_correction
 from kernel.realtime import push
 
 FORMING_FOR = 600  # seconds that a forming bar is believed after its provider fell silent
@@ -97,6 +98,9 @@ def _remember(audience: Audience, live: LiveSeries) -> None:
 
 def take_update(*, live: LiveSeries, update: BarUpdate, audience: Audience) -> None:
     """Record a closed bar, or show a forming one and the higher bars it is part of."""
+    if update.is_correction:
+        note_correction(series=live.series, bar=update.bar, source=live.series.provider)
+        return
     if update.is_closed:
         _close(live, update.bar, audience)
     else:

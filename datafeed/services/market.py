@@ -7,7 +7,7 @@ from dataclasses import asdict
 from django.core.cache import cache
 from django.db import transaction
 
-from datafeed.models import Bar, Instrument, Series
+from datafeed.models import Bar, BarRevision, Instrument, Series
 from datafeed.providers import enabled_providers, find_provider
 from datafeed.providers.base import InstrumentSpec
 from datafeed.providers.replay import ReplayProvider
@@ -70,5 +70,6 @@ def reset_replay() -> int:
             played = Bar.objects.filter(series=mine, opened_at__gte=replay.first_live(key))
             note_rewritten(series_id=mine.pk)
             forgotten += played.delete()[0]
+            BarRevision.objects.filter(series=mine, opened_at__gte=replay.first_live(key)).delete()
             cache.delete(forming_key(mine.pk))
     return forgotten

@@ -1,7 +1,7 @@
 """Recording closed bars one at a time, as they happen.
 
-The policy for a time that is already closed: the first word stands. The same bar again is harmless, another or an
-older one is refused and logged, because formulas have acted on what was said first.
+The policy for a time that is already closed: the first word stands. The same bar again is harmless, another one is
+refused and put on record, because formulas have acted on what was said first.
 """
 
 import logging
@@ -20,6 +20,7 @@ from datafeed.selectors import hours_of, newest_time, resolutions_of
 from datafeed.selectors.bars import build_around
 from datafeed.services.editions import note_appended
 from datafeed.services.gaps import note_gap
+from datafeed.services.revisions import note_correction
 from kernel.events import publish
 from kernel.realtime import push
 
@@ -44,7 +45,7 @@ def record_bar(*, series: Series, bar: RawBar, show: Callable[[BarClosed], None]
     series = Series.objects.select_for_update(of=("self",)).select_related("instrument").get(pk=series.pk)
     newest = newest_time(series)
     if newest is not None and bar.opened_at <= newest:
-        _log_repeat(series, bar)
+        _note_repeat(series, bar)
         return False
     note_appended(series_id=series.pk)
     Bar.objects.create(series=series, **bar._asdict())
@@ -56,12 +57,10 @@ def record_bar(*, series: Series, bar: RawBar, show: Callable[[BarClosed], None]
     return True
 
 
-def _log_repeat(series: Series, bar: RawBar) -> None:
-    known = Bar.objects.filter(series=series, opened_at=bar.opened_at).first()
-    if known is None:
+def _note_repeat(series: Series, bar: RawBar) -> None:
+    if not Bar.objects.filter(series=series, opened_at=bar.opened_at).exists():
         logger.warning("%s: a bar at %s came too late and is refused", series, bar.opened_at)
-    elif any(getattr(known, name) != getattr(bar, name) for name in bar._fields[1:]):
-        logger.warning("%s: another bar at %s is refused; a closed bar never changes", series, bar.opened_at)
+    note_correction(series=series, bar=bar, source=series.provider)
 
 
 def _closed_by(series: Series, bar: RawBar, previous: int | None) -> list[BarClosed]:
@@ -108,6 +107,7 @@ def _event(series: Series, resolution: str, bar: RawBar, closed_at: int) -> BarC
 
 
 def push_bar(symbol: str, resolution: str, bar: FormingBar) -> None:
-    """Show the newest state of a bar; one that still waits to be sent is replaced, an earlier bar is not."""
+    """Show the newest state of a bar. One that still waits to be sent is replaced; an earlier bar is not, until a
+    reader is so far behind that the newest bar is all it can use."""
     topic = bars_topic(symbol, resolution)
     push(topic, bars_update(topic, bar), newest_only=f"{topic}@{bar.opened_at}")

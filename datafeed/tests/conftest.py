@@ -1,6 +1,8 @@
 """A small market for the tests of the datafeed."""
 
+import io
 from collections.abc import Callable
+from datetime import UTC
 from decimal import Decimal
 from typing import Any
 
@@ -10,7 +12,7 @@ from django.test import Client
 from datafeed.bars import RawBar
 from datafeed.models import Instrument, Series
 from datafeed.providers.base import InstrumentSpec
-from datafeed.services import ensure_series, load_history
+from datafeed.services import ensure_series, import_bars, load_history
 
 DAY = 86_400
 MONDAY = 1_388_966_400  # 2014-01-06 00:00 UTC
@@ -21,6 +23,13 @@ def bar(opened_at: int, close: float = 10.0, *, opened: float | None = None, vol
     start, end = Decimal(str(close if opened is None else opened)), Decimal(str(close))
     reach = Decimal("0.5")
     return RawBar(opened_at, start, max(start, end) + reach, min(start, end) - reach, end, Decimal(str(volume)))
+
+
+def fill_minutes(series: Series, count: int) -> None:
+    """Record so many minutes from `MONDAY` on, the n-th closing at 10 + n % 7; much faster than bar by bar."""
+    rows = (f"{MONDAY + 60 * n},{c},{c + 0.5},{c - 0.5},{c},100" for n, c in ((n, 10 + n % 7) for n in range(count)))
+    table = "\n".join(["time,open,high,low,close,volume", *rows])
+    import_bars(series=series, file=io.BytesIO(table.encode()), zone=UTC)
 
 
 @pytest.fixture

@@ -9,8 +9,8 @@ from rest_framework.test import APIClient
 from datafeed.models import Instrument, Series
 from datafeed.providers import find_provider
 from datafeed.providers.base import BarUpdate, SeriesKey
-from datafeed.services import Audience, ensure_demo_market, load_history, open_live, take_update
-from datafeed.tests.conftest import DAY, MONDAY, bar
+from datafeed.services import Audience, open_live, take_update
+from datafeed.tests.conftest import DAY, MONDAY, bar, fill_minutes
 
 IBM = SeriesKey("IBM", "1D")
 MS = 1_000
@@ -151,7 +151,7 @@ def test_the_forming_bar_is_the_newest_where_it_is_in_range(
 
 
 def test_an_answer_has_at_most_5000_bars_and_leaves_out_the_oldest(stranger: APIClient, minutes: Series) -> None:
-    load_history(series=minutes, bars=[bar(MONDAY + minute * 60, 10) for minute in range(5_100)])
+    fill_minutes(minutes, 5_100)
     for extra in ({}, {"count_back": 9_999}):
         ask = {"symbol": "GOOGL", "resolution": "1", "from_time": 0, "to_time": MONDAY * MS * 2, **extra}
         found = bars(stranger, **ask).json()["bars"]
@@ -177,6 +177,7 @@ def test_an_answer_has_at_most_5000_bars_and_leaves_out_the_oldest(stranger: API
         ({"from_time": None, "from": "abc"}, "from"),
         ({"to_time": "9" * 5_000}, "to_time"),
         ({"to_time": str(10**400)}, "to_time"),
+        ({"from_time": MONDAY + 2 * DAY}, "from_time"),
         ({"count_back": "-1"}, "count_back"),
         ({"count_back": "0"}, "count_back"),
         ({"countback": "ten"}, "countback"),
@@ -189,19 +190,13 @@ def test_a_wrong_parameter_is_named(stranger: APIClient, ten_days: Series, chang
 
 @pytest.mark.parametrize(
     ("start", "end"),
-    [(MONDAY, MONDAY), (MONDAY + DAY, MONDAY), (-(2**63) // 10, -1), (2**59, 2**59), (-(10**17), -(10**17) + 5)],
+    [(MONDAY, MONDAY), (-(10**11), -1), (10**11, 10**11), (-(10**14), -(10**14) + 5), (10**14, 2 * 10**14)],
 )
 def test_a_window_without_bars_is_no_data(stranger: APIClient, ten_days: Series, start: int, end: int) -> None:
     for resolution in ("1D", "1W", "1M"):
         answer = bars(stranger, resolution=resolution, from_time=start, to_time=end)
         assert answer.status_code == 200
         assert (answer.json()["bars"], answer.json()["no_data"]) == ([], True)
-
-
-def test_half_a_century_of_minutes_is_capped(stranger: APIClient, db: None) -> None:
-    ensure_demo_market()
-    found = bars(stranger, symbol="GOOGL", resolution="1", from_time=0, to_time=1_900_000_000).json()["bars"]
-    assert 2_880 <= len(found) <= 5_000
 
 
 def test_quotes_answer_one_entry_for_each_symbol_as_it_was_asked(stranger: APIClient, ten_days: Series) -> None:

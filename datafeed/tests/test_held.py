@@ -17,7 +17,7 @@ from datafeed.selectors.charts import chart_page
 from datafeed.selectors.held import find_served, held_series
 from datafeed.services import ensure_import_series, load_history, record_bar
 from datafeed.services.editions import note_rewritten
-from datafeed.tests.conftest import DAY, MONDAY, bar
+from datafeed.tests.conftest import DAY, MONDAY, bar, fill_minutes
 from kernel.api.renderers import encoder
 
 LATE = 2**33
@@ -134,7 +134,7 @@ def test_whatever_is_written_the_page_is_the_stores(ten_days: Series, resolution
 
 def test_a_change_of_hours_is_a_change_of_what_is_built(instrument: Callable[..., Instrument]) -> None:
     series = ensure_import_series(instrument=instrument("TSLA", session="24x7", timezone="Etc/UTC"), resolution="1")
-    load_history(series=series, bars=[bar(MONDAY + 60 * number, 10 + number % 7) for number in range(3_000)])
+    fill_minutes(series, 3_000)
     before = shown(series, "1D")
     series.instrument.session = "1200-1200"
     series.instrument.save()
@@ -151,7 +151,7 @@ def test_an_answer_from_memory_asks_the_database_for_one_row(ten_days: Series) -
 
 
 def test_paging_back_reads_each_bar_once(minutes: Series, monkeypatch: pytest.MonkeyPatch) -> None:
-    load_history(series=minutes, bars=[bar(MONDAY + 60 * number, 10 + number % 7) for number in range(2_400)])
+    fill_minutes(minutes, 2_400)
     monkeypatch.setattr("datafeed.selectors.held.FURTHER_BACK", 500)
     until, seen = LATE, list[int]()
     while page := chart_page(find_served("GOOGL", "1"), since=None, until=until, count=300):
@@ -179,7 +179,7 @@ def one_megabyte(settings: Any) -> Iterator[None]:
 
 @pytest.mark.usefixtures("one_megabyte")
 def test_memory_is_bounded_and_the_series_asked_for_longest_ago_goes_first(minutes: Series) -> None:
-    load_history(series=minutes, bars=[bar(MONDAY + 60 * number, 10 + number % 7) for number in range(6_000)])
+    fill_minutes(minutes, 6_000)
     for resolution in ("1", "5", "15", "1"):
         shown(minutes, resolution)
     assert held_series.size <= 2 * 2**20

@@ -130,7 +130,6 @@ def test_an_empty_window_without_a_count_names_the_closest_earlier_bar(stranger:
     weekend = {"since": FRIDAY + DAY, "until": NEXT_MONDAY}
     assert history(stranger, **weekend) == {"s": "no_data", "nextTime": FRIDAY}
     assert history(stranger, since=0, until=MONDAY) == {"s": "no_data"}
-    assert history(stranger, since=HUGE, until=NEXT_MONDAY) == {"s": "no_data", "nextTime": FRIDAY}
 
 
 def test_weeks_and_months_are_stamped_with_their_days(stranger: APIClient, ten_days: Series) -> None:

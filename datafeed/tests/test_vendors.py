@@ -301,7 +301,7 @@ async def test_a_correction_of_alpaca_s_is_counted_and_changes_nothing(monkeypat
     # A correction that overtakes the bar it corrects is the first word.
     assert all(bar.volume - said[opened_at].volume in {0, 1} for opened_at, bar in first.items())
     assert provider.corrections > 0
-    assert "corrections of closed bars" in provider.standing({})
+    assert "later words on closed bars" in provider.standing({})
 
 
 def test_days_of_yahoo_are_stamped_by_their_day_and_adjusted_as_told(monkeypatch: pytest.MonkeyPatch) -> None:
