@@ -22,6 +22,7 @@ FASTS, SLOWS = list(range(2, 22)), list(range(25, 65, 2))
 PAIRS = [[fast, slow] for fast in range(5, 15) for slow in range(20, 30)]
 MANY_PAIRS = [[fast, slow] for fast in range(2, 102) for slow in range(102, 202)]
 INSTRUMENTS, WINDOW = 100, 250
+LIVE_BARS = 8
 WORKERS = {
     "vectorbt": ("engine-peers", "with_vectorbt"),
     "raptorbt": ("engine-peers", "with_raptorbt"),
@@ -42,8 +43,8 @@ NOTES = [
     "backtesting.py trades whole units, NautilusTrader one unit at the bar's close, backtrader and PyneCore 95 % of "
     "the cash; these run in two rounds, without one to warm up, over 10,000 bars (backtesting.py: 50,000), scaled",
     "sweep over 100,000 bars: vectorbt is given 40 of the 400 points, as it would need some 10 GB, and is scaled",
-    "live: 100 formulas on each of 100 instruments, up to which crossings happened; the pandas way is given one of the "
-    "formulas on each in two rounds, and is scaled",
+    "live: 100 formulas on each of 100 instruments, up to which crossings happened; beside peers eight bars one after "
+    "the other; the pandas way is given one bar and one of the formulas on each in two rounds, and is scaled",
 ]
 
 
@@ -174,15 +175,18 @@ def sweeps(bench: Bench) -> list[Row]:
 
 def live(bench: Bench) -> list[Row]:
     """One closed bar of each of 100 instruments with 100 formulas on each, and of one instrument with 10,000."""
-    wanted = {"work": "live", "market": bench.market(WINDOW + 80, INSTRUMENTS), "pairs": PAIRS, "window": WINDOW}
-    ours, count = bench.ours(), len(PAIRS) * INSTRUMENTS
+    market = bench.market(WINDOW + 10 + LIVE_BARS * (4 * bench.rounds + 2), INSTRUMENTS)
+    wanted = {"work": "live", "market": market, "pairs": PAIRS, "window": WINDOW, "bars": LIVE_BARS}
+    ours, count = bench.ours(), len(PAIRS) * INSTRUMENTS * LIVE_BARS
+    one = {**wanted, "pairs": PAIRS[:1], "bars": 1}
     contests = [
         bench.contest("TA-Lib", {**wanted, "work": "live_stream"}, 15, 75, label="talib.stream"),
         bench.contest("TA-Lib", {**wanted, "work": "live_arrays"}, 200, 1000, label="numpy + TA-Lib"),
-        bench.contest("pandas", {**wanted, "pairs": PAIRS[:1]}, 1e4, 5e4, share=1 / len(PAIRS), most_rounds=1),
+        bench.contest("pandas", one, 1e4, 5e4, share=1 / len(PAIRS) / LIVE_BARS, most_rounds=1),
     ]
     rows = bench.race("one live bar of 10,000 pairs", ours, wanted, count / 1000, "1,000 pairs/s", contests)
-    alone = {**wanted, "market": bench.market(WINDOW + 80, 1), "pairs": MANY_PAIRS}
+    wanted = {**wanted, "bars": 1}
+    alone = {**wanted, "market": bench.market(WINDOW + 120, 1), "pairs": MANY_PAIRS}
     for name, asked, floor in (
         ("100 formulas on 100 instruments", wanted, 1.0),
         ("10,000 formulas on one instrument", alone, 1.0),

@@ -1,15 +1,15 @@
 """What our engine is asked to do beside its peers, in a process of its own as theirs is."""
 
+from itertools import islice
 from typing import Any
 
 import numpy as np
 
 from benchmarks.peers.engines.terms import CAPITAL, FAST, FEE, SLOW
 from benchmarks.peers.engines.worker import Columns, Thunk
-from formulas.engine import Bars, Terms, compile_formula
+from formulas.engine import Bars, Terms, Universe, compile_formula
 from formulas.engine.backtest import backtest as whole_backtest
 from formulas.engine.history import run
-from formulas.engine.merged import Merged
 from formulas.engine.sweep import grid
 from formulas.engine.sweep import sweep as whole_sweep
 
@@ -67,21 +67,20 @@ def compiling(market: Columns) -> Thunk:
     return lambda: [compile_formula(CROSS) for _ in range(100)] and None
 
 
-def live(markets: list[Columns], pairs: list[list[int]], window: int, decides: bool = False) -> Thunk:
-    """One closed bar of each instrument: which conditions of all formulas hold; with `decides` their decisions."""
+def live(markets: list[Columns], pairs: list[list[int]], window: int, bars: int, decides: bool = False) -> Thunk:
+    """Closed bars of each instrument: which conditions of all formulas hold; with `decides` their decisions."""
     programs = {tuple(pair): compile_formula(CROSS, dict(zip(("fast", "slow"), pair, strict=True))) for pair in pairs}
-    merged = []
-    for market in markets:
-        bars = bars_of(market)
-        one: Merged[tuple[int, ...]] = Merged()
-        one.join(programs, bars.rows(0, window + 1))
-        merged.append((one, bars.rows(window + 1)))
+    several = dict(enumerate(map(bars_of, markets)))
+    universe: Universe[int, tuple[int, ...]] = Universe(several)
+    universe.join(programs, {name: one.rows(0, window + 1) for name, one in several.items()})
+    rest = zip(*(one.rows(window + 1) for one in several.values()), strict=True)
+    coming = iter([dict(zip(several, newest, strict=True)) for newest in rest])
 
     def work() -> dict[str, int]:
         found = 0
-        for one, rest in merged:
-            held = one.advance(next(rest))
-            found += sum(map(len, one.decisions().values())) if decides else held
+        for newest in islice(coming, bars):
+            held = universe.advance(newest)
+            found += len(universe.decisions()) if decides else held
         return {"signals": found}
 
     return work

@@ -1,17 +1,23 @@
 """Parity certificates: what ran live is replayed over the stored bars and compared signal by signal.
 
 Signals are linked by hashes in the order they were raised, soon after. One that is changed, added or taken away later
-breaks the chain or differs from the replay, and so does a bar that was changed where it decides anything.
+breaks the chain or differs from the replay. Of the bars digests are kept: one that is changed after it was certified
+shows as such, whether it decides anything or not.
 """
 
 from collections.abc import Sequence
 from datetime import timedelta
+from hashlib import sha256
+from itertools import pairwise
 from typing import Any
 
+import numpy as np
 from django.db import transaction
 from django.db.models import F, Q, QuerySet
 
-from datafeed.selectors import BarColumns, read_bars
+from datafeed.models import Gap
+from datafeed.resolutions import seconds
+from datafeed.selectors import BarColumns, read_bars, source_of
 from formulas import engine
 from formulas.backtests import check_waiting
 from formulas.engine.chain import first_broken, first_hash, linked
@@ -27,14 +33,22 @@ PARITY_JOB = "formulas.parity"
 # A certificate replays everything from the start: not with every bar.
 CHECK_AGAIN_AFTER = timedelta(hours=1)
 MOST_BARS = 200_000
+BLOCK_BARS = 256
+DIGEST_CHARACTERS = 32  # 128 bits
 AT_ONCE = 500
+DUE_AT_ONCE = 200
 Entry = dict[str, Any]
 
 
 @transaction.atomic
-def seal_signals(deployment: Deployment) -> Deployment:
-    """Link the signals raised since the last time to those before, in the order they were raised."""
-    deployment = Deployment.objects.select_for_update(of=("self",)).select_related("version").get(pk=deployment.pk)
+def sealed(deployment: Deployment) -> tuple[Deployment, dict[str, Any]]:
+    """The deployment and its record, as they are at one moment: what is raised or sealed meanwhile is in neither.
+
+    Signals raised since the last time are linked to those before, in the order they were raised.
+    """
+    deployment = (
+        Deployment.objects.select_for_update(of=("self",)).select_related("version", "instrument").get(pk=deployment.pk)
+    )
     new = list(deployment.signals.filter(hash="").order_by("bar_time", "pk"))
     head = deployment.head or first_hash(_header(deployment))
     for signal in new:
@@ -42,7 +56,7 @@ def seal_signals(deployment: Deployment) -> Deployment:
     Signal.objects.bulk_update(new, ["hash"], batch_size=AT_ONCE)
     deployment.head, deployment.sealed_signals = head, deployment.sealed_signals + len(new)
     Deployment.objects.filter(pk=deployment.pk).update(head=head, sealed_signals=deployment.sealed_signals)
-    return deployment
+    return deployment, record_of(deployment)
 
 
 def _header(deployment: Deployment) -> Entry:
@@ -82,12 +96,13 @@ def record_of(deployment: Deployment) -> dict[str, Any]:
 
 def export_of(deployment: Deployment) -> dict[str, Any]:
     """The record with the bars it rests on, for anybody to certify; raises `RecordTooLarge`."""
+    deployment, record = sealed(deployment)
     bars = _bars_of(deployment, last=MOST_BARS + 1)
     if len(bars) > MOST_BARS:
         raise RecordTooLarge
     columns = (bars.time, bars.open, bars.high, bars.low, bars.close, bars.volume)
     rows = [list(row) for row in zip(*(column.tolist() for column in columns), strict=True)]
-    return {**record_of(deployment), "bars": rows}
+    return {**record, "bars": rows}
 
 
 def _bars_of(deployment: Deployment, last: int | None = None) -> BarColumns:
@@ -99,27 +114,93 @@ def _bars_of(deployment: Deployment, last: int | None = None) -> BarColumns:
 
 
 def check_deployment(deployment: Deployment) -> Certificate:
-    """Replay a deployment, and keep whether its signals are those, or the first that is not."""
-    deployment = seal_signals(deployment)
+    """Replay a deployment, and keep whether its signals are those, or the first that is not.
+
+    Where another check has come further meanwhile, its certificate stands.
+    """
+    before = Certificate.objects.filter(deployment=deployment).first()
+    digests = before.bars if before else {}
     try:
-        difference = _difference(deployment)
+        deployment, record = sealed(deployment)
+        stored = _bars_of(deployment)
+        difference = first_changed(deployment, digests, stored)
+        if difference is None:
+            digests = _digests(deployment, stored)
+            difference = _difference(deployment, record, stored)
     except (DomainError, ValueError) as error:
         difference = _first(None, None, "formula", None, str(error)[:200])
-    certificate, _ = Certificate.objects.update_or_create(
+    return _keep(deployment, digests, difference)
+
+
+@transaction.atomic
+def _keep(deployment: Deployment, digests: Entry, difference: Entry | None) -> Certificate:
+    Deployment.objects.select_for_update().get(pk=deployment.pk)
+    known = Certificate.objects.filter(deployment=deployment).first()
+    if known and (known.through or 0) > (deployment.evaluated_through or 0):
+        return known
+    return Certificate.objects.update_or_create(
         deployment=deployment,
         defaults={
             "status": CertificateStatus.DIFFERS if difference else CertificateStatus.EXACT,
             "through": deployment.evaluated_through,
             "first_difference": difference,
+            "bars": digests,
             "checked_at": clock.now(),
         },
-    )
-    return certificate
+    )[0]
 
 
-def _difference(deployment: Deployment) -> Entry | None:
+def _digests(deployment: Deployment, stored: BarColumns) -> Entry:
+    """What shows later whether one of these bars was changed; nothing where there are none."""
+    if not len(stored):
+        return {}
+    blocks = [[start, digest] for start, digest in _blocks(deployment, stored).items()]
+    return {"at": clock.now().timestamp(), "through": deployment.evaluated_through, "blocks": blocks}
+
+
+def _blocks(deployment: Deployment, stored: BarColumns) -> dict[int, str]:
+    """The digest of each stretch of bars, by its start; a stretch is as long as `BLOCK_BARS` bars are."""
+    length = _block_seconds(deployment)
+    numbers, firsts = np.unique(stored.time // length, return_index=True)
+    parts = [stored.cut(start, stop) for start, stop in pairwise([*firsts.tolist(), len(stored)])]
+    return {number * length: _digest(part) for number, part in zip(numbers.tolist(), parts, strict=True)}
+
+
+def _digest(bars: BarColumns) -> str:
+    text = b"".join(column.tobytes() for column in (bars.time, *bars.values))
+    return sha256(text).hexdigest()[:DIGEST_CHARACTERS]
+
+
+def _block_seconds(deployment: Deployment) -> int:
+    return BLOCK_BARS * seconds(deployment.resolution)
+
+
+def first_changed(deployment: Deployment, digests: Entry, stored: BarColumns) -> Entry | None:
+    """The first stretch in which a bar is not what it was at the last check; none where all are.
+
+    A stretch with a gap that its provider has filled since is as it should be.
+    """
+    if not digests:
+        return None
+    now = _blocks(deployment, stored.between(None, digests["through"] + 1))
+    before = dict(digests["blocks"])
+    for start in sorted(now.keys() | before.keys()):
+        was, is_now = before.get(start), now.get(start)
+        if was != is_now and not _was_filled(deployment, start, digests["at"]):
+            inside = stored.between(start, start + _block_seconds(deployment)).time
+            return _first(None, int(inside[0]) if inside.size else start, "bars", was, is_now)
+    return None
+
+
+def _was_filled(deployment: Deployment, start: int, at: float) -> bool:
+    _, series = source_of(deployment.instrument, deployment.resolution)
+    until = start + _block_seconds(deployment)
+    filled = Gap.objects.filter(series=series, filled_at__gte=clock.from_epoch(int(at)))
+    return filled.filter(since__lt=until, until__gt=start).exists()
+
+
+def _difference(deployment: Deployment, record: dict[str, Any], stored: BarColumns) -> Entry | None:
     """The first difference to the replay; else the first fault of the chain; else none."""
-    stored, record = _bars_of(deployment), record_of(deployment)
     unlinked = [{name: value for name, value in signal.items() if name != "hash"} for signal in record["signals"]]
     found = certify({**record, "signals": unlinked}, engine.Bars(stored.time, *stored.values))
     if found != EXACT:
@@ -159,15 +240,24 @@ def start_checking(*, owner: Any = None, deployments: QuerySet[Deployment]) -> J
     """Enqueue the job that certifies these deployments; raises `TooManyBacktests` where somebody asks too often."""
     if owner is not None:
         check_waiting(owner)
-    ids = list(deployments.order_by("pk").values_list("pk", flat=True))
+    return _enqueue(owner, list(deployments.order_by("pk").values_list("pk", flat=True)))
+
+
+def _enqueue(owner: Any, ids: Sequence[int]) -> Job:
     return jobs.enqueue(kind=PARITY_JOB, owner=owner, deployment_ids=ids)
 
 
 def start_checking_due() -> Job | None:
-    """Enqueue the job that certifies what is due; none where nothing is, or one is at it."""
+    """Enqueue the job that certifies what is due; none where nothing is, or one is at it.
+
+    It is of some at a time, those that waited longest: what else waits for the same lane gets its turn in between.
+    """
     unfinished = (JobStatus.QUEUED, JobStatus.RUNNING)
-    is_at_it = Job.objects.filter(kind=PARITY_JOB, owner=None, status__in=unfinished).exists()
-    return None if is_at_it or not due_deployments().exists() else start_checking(deployments=due_deployments())
+    if Job.objects.filter(kind=PARITY_JOB, owner=None, status__in=unfinished).exists():
+        return None
+    longest = due_deployments().order_by(F("certificate__checked_at").asc(nulls_first=True), "pk")
+    ids = list(longest.values_list("pk", flat=True)[:DUE_AT_ONCE])
+    return _enqueue(None, ids) if ids else None
 
 
 def due_deployments() -> QuerySet[Deployment]:

@@ -6,16 +6,20 @@ from dataclasses import replace
 from typing import Any
 
 from datafeed.models import Instrument
+from datafeed.resolutions import seconds
 from datafeed.selectors import check_served, read_bars
 from formulas import engine
 from formulas.engine.history import run
 from formulas.engine.program import Output
+from formulas.engine.warmup import most_bars
 from formulas.services import compile_code
 
 MOST_BARS = 1_000
 MOST_LINES = 8
 WARM_BARS = 500  # run before the first one shown, so that what remembers for long has come near its own
-MOST_READ = 20_000  # somebody waits for it: what takes longer to warm up is not drawn
+# Somebody waits for it, and for plain Python: what takes longer to warm up is not drawn.
+MOST_READ = 20_000
+MOST_STEPS = 1_000_000
 
 
 def preview(
@@ -35,8 +39,9 @@ def preview(
     """
     program = _with_lines(compile_code(code, parameters))
     name = check_served(instrument, resolution)
-    stored = read_bars(instrument, name, last=min(MOST_READ, bars + max(WARM_BARS, program.warmup_bars)))
-    history = run(program, engine.Bars(stored.time, *stored.values))
+    most = min(MOST_READ, MOST_STEPS // len(program.nodes))
+    stored = read_bars(instrument, name, last=min(most, bars + WARM_BARS + most_bars(program, seconds(name))))
+    history = run(program, engine.Bars(stored.time, *stored.values), loads=False)
     first = max(0, len(stored) - bars)
     return {
         "symbol": instrument.symbol,

@@ -1,14 +1,17 @@
 """The live record of a published version: a day is written once it is over, linked to the day before, for good."""
 
-from collections.abc import Iterator, Sequence
+import math
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 from django.db import transaction
+from django.db.models import Max, Prefetch
 from numpy.typing import NDArray
 
-from datafeed.selectors import read_bars
+from datafeed.models import Instrument
+from datafeed.selectors import BarColumns, read_bars
 from formulas import engine
 from formulas.engine.backtest import hold, run_account
 from formulas.engine.chain import linked
@@ -22,6 +25,7 @@ from kernel import clock
 DAY = 86_400
 # A market that has no later bar yet (a halt, a holiday) does not hold the others up for longer.
 PATIENCE = 2 * DAY
+MOST_HELD = 1_000_000  # bars, 48 MB
 WORST_DAY = -0.9999  # of an account that is ruined
 FIELDS = ("day", "net_return", "exposure", "market_return", "closed_trades")
 
@@ -39,13 +43,39 @@ class _Days:
     closed_trades: dict[int, int]
 
 
-def append_days(publication: Publication) -> int:
+class Markets:
+    """Bars that several records are made of, each series read once. It is made anew for each look at them."""
+
+    def __init__(self) -> None:
+        self._newest: dict[tuple[int, str], int] = {}
+        self._bars: dict[tuple[int, str, int | None], BarColumns] = {}
+
+    def newest(self, instrument: Instrument, resolution: str) -> int:
+        """The stamp of the newest bar; 0 where there is none."""
+        key = (instrument.pk, resolution)
+        if key not in self._newest:
+            found = read_bars(instrument, resolution, last=1).time
+            self._newest[key] = int(found[-1]) if found.size else 0
+        return self._newest[key]
+
+    def bars(self, instrument: Instrument, resolution: str, since: int | None) -> BarColumns:
+        """All bars from the one stamped `since` on."""
+        key = (instrument.pk, resolution, since)
+        if key not in self._bars:
+            if sum(map(len, self._bars.values())) > MOST_HELD:
+                self._bars.clear()
+            self._bars[key] = read_bars(instrument, resolution, since=since)
+        return self._bars[key]
+
+
+def append_days(publication: Publication, markets: Markets | None = None) -> int:
     """Write down the days that are over and not on record yet, oldest first; how many they were.
 
-    Two that do it at once do not write a day twice: the second finds another head and leaves it at that.
+    However many they are, the account is run once over its bars. Two that do it at once do not write a day twice: the
+    second finds another head and leaves it at that.
     """
     head, entries = publication.head, []
-    for entry in _new_days(publication):
+    for entry in _new_days(publication, markets or Markets()):
         head = linked(head, entry)
         entries.append(RecordDay(publication=publication, hash=head, **entry))
     is_verified = publication.is_verified and _all_count(publication)
@@ -58,10 +88,23 @@ def append_days(publication: Publication) -> int:
     return len(entries)
 
 
-def has_new_days(publication: Publication) -> bool:
-    """Whether a day may be over that is not on record yet."""
-    symbols = list(publication.symbols.select_related("instrument"))
-    return _first_unfinished(publication, symbols) > _begin(publication)
+def due_publications() -> list[int]:
+    """Those on record of which a day may be over that is not written down yet.
+
+    Bars are looked at once for each series, and not at all for a record that has yesterday's day by the clock.
+    """
+    today = int(clock.now().timestamp()) // DAY * DAY
+    rows, days = Publication.objects.current().order_by("pk"), RecordDay.objects.filter(publication__ended_at=None)
+    newest = dict(days.order_by().values_list("publication").annotate(Max("day")))
+    symbols = PublishedSymbol.objects.select_related("instrument").prefetch_related("instrument__series")
+    markets = Markets()
+    due: list[int] = []
+    for row in rows.prefetch_related(Prefetch("symbols", queryset=symbols)):
+        begin = _begin(row, newest.get(row.pk))
+        is_up_to_date = row.is_verified and begin >= today
+        if not is_up_to_date and _first_unfinished(row, row.symbols.all(), markets) > begin:
+            due.append(row.pk)
+    return due
 
 
 def entries_of(publication: Publication) -> list[Entry]:
@@ -74,12 +117,13 @@ def _all_count(publication: Publication) -> bool:
     return all(counts(symbol.instrument, publication.resolution) for symbol in symbols)
 
 
-def _new_days(publication: Publication) -> Iterator[Entry]:
+def _new_days(publication: Publication, markets: Markets) -> Iterator[Entry]:
     symbols = list(publication.symbols.select_related("instrument", "deployment"))
-    begin, end = _begin(publication), _first_unfinished(publication, symbols)
+    newest = publication.days.order_by("-day").values_list("day", flat=True).first()
+    begin, end = _begin(publication, newest), _first_unfinished(publication, symbols, markets)
     if end <= begin:
         return
-    found = [_days_of(publication, symbol) for symbol in symbols]
+    found = [_days_of(publication, symbol, markets) for symbol in symbols]
     for day in sorted({day for one in found for day in one.net_return if begin <= day < end}):
         yield {
             "day": day,
@@ -90,31 +134,28 @@ def _new_days(publication: Publication) -> Iterator[Entry]:
         }
 
 
-def _begin(publication: Publication) -> int:
-    """The earliest start of a day that is still to be written, epoch seconds."""
-    newest = publication.days.order_by("-day").values_list("day", flat=True).first()
-    return publication.published_at if newest is None else newest + DAY
+def _begin(publication: Publication, newest_day: int | None) -> int:
+    """The earliest start of a day that is still to be written after `newest_day`, epoch seconds."""
+    return publication.published_at if newest_day is None else newest_day + DAY
 
 
 def _mean(values: Sequence[float]) -> float:
-    return float(np.mean(values))
+    return math.fsum(values) / len(values)
 
 
-def _first_unfinished(publication: Publication, symbols: Sequence[PublishedSymbol]) -> int:
+def _first_unfinished(publication: Publication, symbols: Iterable[PublishedSymbol], markets: Markets) -> int:
     """The start of the first day that is not over everywhere: one with later bars is, or one long ago.
 
     What time it is says the clock, or the newest bar where the market is not of today.
     """
-    newest: list[int] = []
-    for symbol in symbols:
-        newest += read_bars(symbol.instrument, publication.resolution, last=1).time.tolist() or [0]
+    newest = [markets.newest(symbol.instrument, publication.resolution) for symbol in symbols]
     now = clock.now().timestamp() if publication.is_verified else max(newest)
     return max(min(newest) // DAY * DAY, int(now - PATIENCE) // DAY * DAY)
 
 
-def _days_of(publication: Publication, symbol: PublishedSymbol) -> _Days:
+def _days_of(publication: Publication, symbol: PublishedSymbol, markets: Markets) -> _Days:
     """The account of the version on this instrument, from where its deployment is warm from, cut into days."""
-    stored = read_bars(symbol.instrument, publication.resolution, since=symbol.deployment.warm_from)
+    stored = markets.bars(symbol.instrument, publication.resolution, symbol.deployment.warm_from)
     if not len(stored):
         return _Days({}, {}, {}, {})
     bars = engine.Bars(stored.time, *stored.values)

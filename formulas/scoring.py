@@ -9,7 +9,7 @@ from django.db import transaction
 
 from formulas.engine.records import score_of
 from formulas.models import Formula, Publication
-from formulas.records import append_days, entries_of, has_new_days
+from formulas.records import Markets, append_days, due_publications, entries_of
 from kernel import jobs
 from kernel.errors import DomainError
 from kernel.models import Job, JobStatus
@@ -59,7 +59,7 @@ def start_keeping_records() -> Job | None:
     """Enqueue the job that brings the records up to date where a day is over; none while one is at it."""
     if Job.objects.filter(kind=RECORDS_JOB, status__in=(JobStatus.QUEUED, JobStatus.RUNNING)).exists():
         return None
-    due = [publication.pk for publication in Publication.objects.current() if has_new_days(publication)]
+    due = due_publications()
     return jobs.enqueue(kind=RECORDS_JOB, publication_ids=due) if due else None
 
 
@@ -69,11 +69,11 @@ def keep_records(run: jobs.JobRun, *, publication_ids: Sequence[int]) -> dict[st
     # One that has ended meanwhile must not rate the formula in the place of the one that is on record now.
     rows = Publication.objects.current().filter(pk__in=publication_ids)
     rows = rows.select_related("formula", "version", "clone_of__formula")
-    written = 0
+    written, markets = 0, Markets()
     for place, publication in enumerate(rows.order_by("pk")):
         run.progress(place / len(publication_ids), f"record {publication.pk}")
         try:
-            written += append_days(publication)
+            written += append_days(publication, markets)
             rate(publication)
         except (DomainError, ValueError):
             logger.exception("record %s could not be kept", publication.pk)

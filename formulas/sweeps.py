@@ -3,7 +3,7 @@
 import os
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from typing import Any
+from typing import Any, TypeVar
 
 from django.conf import settings
 from django.db import transaction
@@ -15,11 +15,11 @@ from formulas.engine.sweep import (
     Measuring,
     SweepError,
     SweepPart,
+    Walking,
     grid,
     joined,
     random_points,
     sweep_part,
-    walk_forward,
 )
 from formulas.errors import FormulaRetired
 from formulas.models import Formula, FormulaVersion, Sweep, SweepKind
@@ -36,6 +36,7 @@ JOBS = {SweepKind.SWEEP: SWEEP_JOB, SweepKind.WALK_FORWARD: WALK_JOB}
 MOST_SWEEP_WORK = 10_000_000_000  # bars times calculations times points
 POINTS_IN_A_PART = 50
 Point = dict[str, float]
+Part = TypeVar("Part")
 Values = Mapping[str, Sequence[float]]
 
 
@@ -110,8 +111,12 @@ def run_sweep(run: jobs.JobRun, *, sweep_id: int) -> dict[str, Any]:
     """
     row = Sweep.objects.select_related("version", "instrument").get(pk=sweep_id)
     bars = _checked_bars(row)
-    share = _by_workers if settings.JOBS_RUN_BY_CELERY else _on_cores
-    found = joined(share(run, row, bars))
+    if settings.JOBS_RUN_BY_CELERY:
+        parts = _by_workers(run, row)
+    else:
+        measuring = _refusing(lambda: Measuring(row.version.code, bars, row.points, _terms(row), None))
+        parts = _on_cores(run, row, measuring.part)
+    found = joined(parts)
     metrics = [plain(one) for one in found.metrics]
     result = {
         "best": found.best,
@@ -138,8 +143,8 @@ def run_walk_forward(run: jobs.JobRun, *, sweep_id: int) -> dict[str, Any]:
     """Choose the best point on all bars so far and keep to it over the next part, again and again."""
     row = Sweep.objects.select_related("version", "instrument").get(pk=sweep_id)
     bars = _checked_bars(row)
-    run.progress(0.0, f"{len(row.points)} points")
-    found = _refusing(lambda: walk_forward(row.version.code, bars, row.points, _terms(row), folds=row.folds or 1))
+    walking = _refusing(lambda: Walking(row.version.code, bars, row.points, _terms(row), None, row.folds or 1))
+    found = walking.joined(_on_cores(run, row, walking.part))
     times = [*bars.time.tolist(), None]
     folds = [
         {
@@ -177,17 +182,17 @@ def _cuts(row: Sweep, least_parts: int = 1) -> list[tuple[int, int]]:
     return [(count * place // parts, count * (place + 1) // parts) for place in range(parts)]
 
 
-def _by_workers(run: jobs.JobRun, row: Sweep, bars: engine.Bars) -> list[SweepPart]:
+def _by_workers(run: jobs.JobRun, row: Sweep) -> list[SweepPart]:
     parts = [{"sweep_id": row.pk, "first": first, "stop": stop} for first, stop in _cuts(row)]
     return [SweepPart.from_dict(unpacked(result)) for result in spread(run, kind=PART_JOB, parts=parts)]
 
 
-def _on_cores(run: jobs.JobRun, row: Sweep, bars: engine.Bars) -> list[SweepPart]:
-    measuring = _refusing(lambda: Measuring(row.version.code, bars, row.points, _terms(row), None))
+def _on_cores(run: jobs.JobRun, row: Sweep, part_of: Callable[[int, int], Part]) -> list[Part]:
+    """What comes of the points from one place up to another, for all parts of a sweep."""
     cores = len(os.sched_getaffinity(0))
     cuts, parts = _cuts(row, cores), []
     with ThreadPoolExecutor(cores) as pool:
-        waiting = [pool.submit(measuring.part, first, stop) for first, stop in cuts]
+        waiting = [pool.submit(part_of, first, stop) for first, stop in cuts]
         try:
             for place, part in enumerate(waiting):
                 run.progress(place / len(waiting), f"{cuts[place][0]} of {len(row.points)} points")

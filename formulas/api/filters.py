@@ -6,7 +6,7 @@ import django_filters
 from django.db.models import F, QuerySet
 
 from formulas import selectors
-from formulas.models import Backtest, Formula, Side, Signal, Sweep, SweepKind
+from formulas.models import Backtest, Deployment, DeploymentStatus, Formula, Review, Side, Signal, Sweep, SweepKind
 from kernel.api.filters import FlagFilter, Ordering
 from kernel.errors import Invalid
 
@@ -127,3 +127,34 @@ class SweepFilter(BacktestFilter):
     class Meta:
         model = Sweep
         fields: list[str] = []
+
+
+class DeploymentFilter(django_filters.FilterSet):
+    """`formula_id, symbol, status, is_stopped`."""
+
+    formula_id = django_filters.NumberFilter(field_name="formula_id", min_value=1, max_value=2**53)
+    symbol = django_filters.CharFilter(field_name="instrument__symbol", lookup_expr="iexact")
+    status = django_filters.ChoiceFilter(choices=DeploymentStatus.choices)
+    is_stopped = FlagFilter(method="stopped")
+
+    class Meta:
+        model = Deployment
+        fields: list[str] = []
+
+    def stopped(self, rows: QuerySet[Deployment], name: str, value: bool) -> QuerySet[Deployment]:
+        stopped = {"status": DeploymentStatus.STOPPED}
+        return rows.filter(**stopped) if value else rows.exclude(**stopped)
+
+
+class ReviewFilter(django_filters.FilterSet):
+    """`is_mine`."""
+
+    is_mine = FlagFilter(method="written")
+
+    class Meta:
+        model = Review
+        fields: list[str] = []
+
+    def written(self, rows: QuerySet[Review], name: str, value: bool) -> QuerySet[Review]:
+        own = {"user_id": self.request.user.pk}
+        return rows.filter(**own) if value else rows.exclude(**own)

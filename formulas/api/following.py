@@ -12,6 +12,7 @@ from rest_framework.response import Response
 
 from formulas import selectors, services
 from formulas.api import following_shapes as shapes
+from formulas.api.filters import ReviewFilter
 from formulas.api.serializers import FormulaSerializer
 from formulas.api.views import ID, read_body
 from formulas.models import Formula, Review, Subscription
@@ -83,6 +84,7 @@ class ReviewViewSet(viewsets.GenericViewSet[Review]):
     """Reviews by subscribers."""
 
     serializer_class = shapes.ReviewSerializer
+    filterset_class: type[ReviewFilter] | None = None
     lookup_value_regex = ID
     queryset = Review.objects.none()
 
@@ -111,11 +113,11 @@ class ReviewViewSet(viewsets.GenericViewSet[Review]):
         return Response(status=204)
 
     @extend_schema(responses=shapes.ReviewSerializer(many=True))
-    @action(detail=False, url_path=rf"formula/(?P<formula_id>{ID})")
+    @action(detail=False, url_path=rf"formula/(?P<formula_id>{ID})", filterset_class=ReviewFilter)
     def formula(self, request: Request, formula_id: int) -> Response:
         """The reviews of one formula, newest first."""
         formula = selectors.get_formula(request.user, formula_id)
-        page = self.paginate_queryset(self.get_queryset().filter(formula=formula))
+        page = self.paginate_queryset(self.filter_queryset(self.get_queryset().filter(formula=formula)))
         return self.get_paginated_response(cast(Any, self.get_serializer(cast(Any, page), many=True).data))
 
     @extend_schema(responses=shapes.ReviewStatsSerializer)

@@ -23,7 +23,10 @@ STATUSES = (*CertificateStatus.values, PENDING)
 
 
 class DifferenceSerializer(serializers.Serializer[Any]):
-    """Where the signals part from the replay: `field` is `signal` where one is missing or too many."""
+    """Where the signals part from the replay: `field` is `signal` where one is missing or too many.
+
+    It is `bars`, from the one at `bar_time` on, where a bar is not what it was at an earlier certificate.
+    """
 
     signal = serializers.IntegerField(allow_null=True, help_text="place in the order of signals, from 0")
     bar_time = EpochField(allow_null=True)

@@ -14,7 +14,7 @@ from rest_framework.serializers import Serializer
 from datafeed.selectors import find_instrument
 from formulas import selectors, services
 from formulas.api import serializers as shapes
-from formulas.api.filters import FormulaFilter, SignalFilter
+from formulas.api.filters import DeploymentFilter, FormulaFilter, SignalFilter
 from formulas.api.preview_shapes import PreviewSerializer, PreviewWriteSerializer
 from formulas.errors import MayNotCopy
 from formulas.models import Deployment, Formula, Signal
@@ -174,6 +174,7 @@ class DeploymentViewSet(viewsets.GenericViewSet[Deployment], mixins.ListModelMix
     """Formulas running live."""
 
     serializer_class = shapes.DeploymentSerializer
+    filterset_class = DeploymentFilter
     lookup_value_regex = ID
     queryset = Deployment.objects.none()
 

@@ -9,6 +9,7 @@ from formulas.engine.live import LiveProgram, SnapshotError
 from formulas.engine.merged import Merged
 from formulas.engine.problems import FormulaError, Problem
 from formulas.engine.program import ENGINE_VERSION, Parameter, Program
+from formulas.engine.universe import Universe
 
 __all__ = [
     "ENGINE_VERSION",
@@ -27,6 +28,7 @@ __all__ = [
     "SnapshotError",
     "Terms",
     "Trade",
+    "Universe",
     "check",
     "compile_formula",
     "run_history",

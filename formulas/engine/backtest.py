@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from formulas.engine.bars import Bars
 from formulas.engine.broker import Broker, LateBroker, Terms
 from formulas.engine.compiler import compile_formula
-from formulas.engine.decisions import Orders
+from formulas.engine.decisions import Decision, Orders
 from formulas.engine.history import run
 from formulas.engine.live import LiveProgram
 from formulas.engine.metrics import Calendar, Curve, Metrics, calendar_of, drawdown, measure
@@ -23,6 +23,8 @@ from formulas.engine.trades import Trades
 
 IN_SAMPLE = 0.7
 BARS_AT_ONCE = 131_072
+FIRST_BARS = 8
+ALL_IN = Orders([Decision(0, 0, "buy", "buy", 1.0, 0.0, ())], ())
 
 Floats = NDArray[np.float64]
 
@@ -39,7 +41,7 @@ class Backtest:
     assumptions: dict[str, str | float | int | bool | None]
     refused: int
     _curve: Curve
-    _market: Curve
+    _market: Curve | Kept
     _calendar: Calendar
 
     @property
@@ -77,7 +79,8 @@ class Backtest:
         return int(len(self.equity) * IN_SAMPLE)
 
     def _of(self, first: int, stop: int) -> Metrics:
-        return measure(part(self._curve, first, stop), self._calendar, part(self._market, first, stop))
+        market = part(self._market.curve, first, stop)
+        return measure(part(self._curve, first, stop), self._calendar, market)
 
 
 def backtest(
@@ -86,7 +89,7 @@ def backtest(
     """Run a formula's account over closed bars from its beginning. Costs are those of `Terms` unless given."""
     terms = terms or Terms()
     curve, refused = run_account(program, bars, terms)
-    market = hold(bars, terms)
+    market = keep(bars, terms)
     calendar = calendar_of(bars.time, periods_per_year)
     metrics = measure(curve, calendar, market)
     return Backtest(metrics, _assumptions(program, len(bars), terms, calendar), refused, curve, market, calendar)
@@ -133,9 +136,57 @@ def replay(broker: Broker, bars: Bars, orders: dict[int, Orders], terms: Terms) 
     return _curve(broker, terms, bars, equity, held)
 
 
+@dataclass(frozen=True, eq=False)
+class Kept:
+    """The account of one who bought in the bar `entry` and kept it, marked at the last of the bars."""
+
+    broker: Broker
+    bars: Bars
+    start: float
+    entry: int
+
+    @property
+    def times(self) -> NDArray[np.int64]:
+        """When the bars began."""
+        return self.bars.time
+
+    @property
+    def equity(self) -> Floats:
+        """The account at each close."""
+        return self.curve.equity
+
+    @cached_property
+    def curve(self) -> Curve:
+        """The whole of it, worked out when it is first asked for."""
+        places = np.arange(len(self.bars))
+        return Curve(self.start, self.times, self.at(places), places >= self.entry, self.broker.all_trades())
+
+    def at(self, places: NDArray[np.intp]) -> Floats:
+        """Equity at the closes of some bars."""
+        worth = self.bars.close[places] * self.broker.units + self.broker.cash
+        worth[places < self.entry] = self.start
+        return worth
+
+
 def hold(bars: Bars, terms: Terms) -> Curve:
     """Buying at the first open at which an order can fill, and keeping it."""
-    return run_account(_holding(), bars, terms)[0]
+    return keep(bars, terms).curve
+
+
+def keep(bars: Bars, terms: Terms) -> Curve | Kept:
+    """The same, as a curve only where it has to be one."""
+    broker, entry = Broker(terms), 0
+    for entry, bar in enumerate(bars.rows(0, FIRST_BARS)):
+        broker.advance(entry, bar)
+        if broker.units != 0.0:
+            break
+        broker.place(ALL_IN)
+    lowest = float(bars.close[entry:].min(initial=np.inf))
+    if broker.units == 0.0 or broker.trades or not broker.cash + broker.units * lowest > 0.0:
+        # Nothing could be bought so soon, or it was lost: that the account itself has to go through.
+        return run_account(_holding(), bars, terms)[0]
+    broker.advance(len(bars) - 1, bars.row(len(bars) - 1))
+    return Kept(broker, bars, terms.initial_capital, entry)
 
 
 @cache

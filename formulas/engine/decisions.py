@@ -8,6 +8,7 @@ from typing import Literal, NamedTuple, TypedDict, cast
 
 from formulas.engine.program import NO_NODE, Action, Program
 from formulas.engine.steps.verdicts import decide
+from formulas.engine.trades import Trade
 from formulas.engine.vocabulary import ACTIONS, SIDES
 
 Side = Literal["buy", "sell"]
@@ -25,10 +26,11 @@ class Reason(TypedDict):
 class Decision:
     """What a formula wants at the close of one bar.
 
-    `action` is the formula's own word (buy, sell, short, cover, close, alert). `side` is buy for buy and
-    cover, sell for sell, short and close (which ends whatever position there is), and None for an alert,
-    which is no order. `size` is a share of equity from 0 to 1. `price` is the bar's close, `time` the bar's
-    start in seconds since 1970 UTC. `number` is an alert's number.
+    `action` is the formula's own word (buy, sell, short, cover, close, alert), or what ended the position inside the
+    bar (stop_loss, take_profit, trail; `why` then has the price at which it did). `side` is buy for buy and
+    cover, sell for sell, short and close (which ends whatever position there is), that of the order that ends a
+    protected position, and None for an alert, which is no order. `size` is a share of equity from 0 to 1. `price` is
+    the bar's close, `time` the bar's start in seconds since 1970 UTC. `number` is an alert's number.
     """
 
     bar_index: int
@@ -111,6 +113,21 @@ class Judge:
         if value != value:
             return None
         return value == 1.0 if self._conditions[node] else value
+
+
+def exit_of(trade: Trade, time: int, close: float) -> Decision:
+    """That a stop, target or trailing stop has ended a position, as it is known at the close of the bar."""
+    side: Side = "sell" if trade.size > 0.0 else "buy"
+    word = str(trade.ending)
+    why = (Reason(expression=word, value=trade.exit_price),)
+    return Decision(int(trade.exit_bar or 0), time, word, side, 1.0, close, why)
+
+
+def with_exit(ended: Decision | None, decisions: list[Decision]) -> list[Decision]:
+    """All that is decided at one close; an order to the same side says all that the exit would."""
+    if ended is None or any(decision.side == ended.side for decision in decisions):
+        return decisions
+    return [ended, *decisions]
 
 
 def amount_of(action: Action) -> int:

@@ -2,22 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
 from formulas.engine.assembly import action_nodes
 from formulas.engine.bars import Bar, Bars
-from formulas.engine.broker import Terms
-from formulas.engine.decisions import Decision, Judge, Orders
+from formulas.engine.broker import Broker, Terms, Trade
+from formulas.engine.decisions import Decision, Judge, Orders, exit_of, with_exit
 from formulas.engine.live import LiveProgram
 from formulas.engine.machine import Frame, Machine
-from formulas.engine.native import kernels_for
+from formulas.engine.native import kernels_at_hand, kernels_for
 from formulas.engine.program import Program
 from formulas.engine.tape import Tape
 from formulas.engine.timeframes import NOT_RELEASED
+from formulas.engine.vocabulary import PROTECTIONS
+
+if TYPE_CHECKING:
+    from formulas.engine.kernels.loading import Kernels
 
 BLOCK = 1024
 BLOCKS_AT_ONCE = 64
@@ -28,16 +33,25 @@ Columns = Mapping[int, NDArray[np.float64]]
 
 @dataclass(frozen=True, slots=True, eq=False)
 class History:
-    """What a program did over bars: its orders by bar, its outputs (float64, NaN for na), and refused actions."""
+    """What a program did over bars: its orders by bar, its outputs (float64, NaN for na), and refused actions.
+
+    `exits` are the positions that its stops and targets ended, by bar.
+    """
 
     orders: dict[int, Orders]
     outputs: dict[str, NDArray[np.float64]]
     refused: int
+    exits: dict[int, Decision]
 
     @property
     def decisions(self) -> list[Decision]:
         """All decisions in time order."""
-        return [decision for orders in self.orders.values() for decision in orders.decisions]
+        nothing = Orders([], ())
+        return [
+            decision
+            for index in sorted({*self.orders, *self.exits})
+            for decision in with_exit(self.exits.get(index), self.orders.get(index, nothing).decisions)
+        ]
 
 
 def run_history(program: Program, bars: Bars) -> list[Decision]:
@@ -45,21 +59,23 @@ def run_history(program: Program, bars: Bars) -> list[Decision]:
     return run(program, bars).decisions
 
 
-def run(program: Program, bars: Bars, block: int = BLOCK, plain: bool = False) -> History:
+def run(program: Program, bars: Bars, block: int = BLOCK, plain: bool = False, loads: bool = True) -> History:
     """Run a program from its beginning over closed bars, `block` bars at a time; any block gives the same.
 
-    A program that reads its account has one of default terms. `plain` keeps to Python, which the machine code agrees
-    with.
+    A program that needs an account has one of default terms. `plain` keeps to Python, which the machine code agrees
+    with; without `loads` that is so unless this process has the machine code already.
     """
     judge = Judge(program)
     orders: dict[int, Orders] = {}
     outputs = {output.name: np.full(len(bars), np.nan) for output in program.outputs}
-    for start, columns in evaluated(program, bars, read_nodes(program), block, plain):
+    for start, columns in evaluated(program, bars, read_nodes(program), block, plain, loads):
         for output in program.outputs:
             column = columns[output.node]
             outputs[output.name][start : start + len(column)] = column
         orders.update(_decide(judge, columns, bars, start))
-    return History(orders, outputs, judge.refused)
+    kernels = _kernels(program, bars, plain, loads)
+    exits = _exits(_ended(program, bars, orders, kernels), bars) if program.protects else {}
+    return History(orders, outputs, judge.refused, exits)
 
 
 def read_nodes(program: Program) -> list[int]:
@@ -69,10 +85,15 @@ def read_nodes(program: Program) -> list[int]:
 
 
 def evaluated(
-    program: Program, bars: Bars, wanted: Sequence[int], block: int = BLOCK, plain: bool = False
+    program: Program,
+    bars: Bars,
+    wanted: Sequence[int],
+    block: int = BLOCK,
+    plain: bool = False,
+    loads: bool = True,
 ) -> Iterator[tuple[int, Columns]]:
-    """The first bar and the columns of the wanted nodes, part after part."""
-    kernels = None if plain else kernels_for(len(bars) * len(program.nodes))
+    """The first bar and the columns of the wanted nodes, part after part; see `run`."""
+    kernels = _kernels(program, bars, plain, loads)
     if kernels is not None:
         tape = Tape(program, bars, wanted, terms=Terms() if program.reads_account else None)
         for start in range(0, len(bars), block * BLOCKS_AT_ONCE):
@@ -87,6 +108,36 @@ def evaluated(
         for start in range(0, len(bars), block):
             columns = _evaluate(machine, len(program.nodes), bars, start, min(start + block, len(bars)))
             yield start, {node: np.array(columns[node]) for node in wanted}
+
+
+def _kernels(program: Program, bars: Bars, plain: bool, loads: bool) -> Kernels | None:
+    if plain:
+        return None
+    return kernels_for(len(bars) * len(program.nodes)) if loads else kernels_at_hand()
+
+
+def _ended(program: Program, bars: Bars, orders: Mapping[int, Orders], kernels: Kernels | None) -> Iterable[Trade]:
+    """The trades of the program's account, of which the orders at each close are known already."""
+    if kernels is not None:
+        tape = Tape(program, bars, terms=Terms())
+        tape.advance(kernels, 0, len(bars))
+        return tape.trades()
+    broker = Broker(Terms())
+    for index, bar in enumerate(bars.rows()):
+        broker.advance(index, bar)
+        if index in orders:
+            broker.place(orders[index])
+    return broker.trades
+
+
+def _exits(trades: Iterable[Trade], bars: Bars) -> dict[int, Decision]:
+    """Of the trades those that ended inside a bar, by bar."""
+    ended = {trade.exit_bar: trade for trade in trades if trade.ending in PROTECTIONS}
+    return {
+        index: exit_of(trade, int(bars.time[index]), float(bars.close[index]))
+        for index, trade in ended.items()
+        if index is not None
+    }
 
 
 def _evaluate(machine: Machine, nodes: int, bars: Bars, start: int, stop: int) -> Lists:

@@ -48,6 +48,7 @@ class Layout:
     ) -> None:
         self._program = program
         self._given = given
+        self._has_account = has_account
         asked = [node for action in program.actions for node in (action.guard, amount_of(action))]
         self._needed = _needed(program.nodes, {*wanted, *(asked if has_account else ())} - {NO_NODE}, given)
         self._frames = list(dict.fromkeys(program.nodes[i].frame for i in self._needed if program.nodes[i].frame))
@@ -56,6 +57,7 @@ class Layout:
         # The columns of a frame, then one for where its bars belong, and one for those just released.
         self._frame_columns = {frame: self._new(drivers.CHART_COLUMNS + 2) for frame in self._frames}
         self._ones = self._new()
+        self._news = self._new()
         self._spread: dict[int, int] = {}
         self._columns: dict[int, int] = {}
         for place in self._needed:
@@ -81,6 +83,7 @@ class Layout:
     def _tape(self, sinks: Sequence[int]) -> Ints:
         """The tape, with what differs between runs left at 0: the header's first part, and addresses."""
         numbers = [0] * drivers.HEADER_INTS
+        numbers[drivers.NEWS] = self._news
         free, bound, by_frame = self._rows()
         parts: tuple[tuple[int, Rows], ...] = (
             (drivers.SOURCES, [(0, column) for column in self.sources.values()]),
@@ -98,6 +101,7 @@ class Layout:
         """The chart's columns that are read, by name."""
         read = {self._columns[place] for place in self._needed}
         read |= set(range(drivers.VOLUME + 1)) if self._frames else set()
+        read |= set(range(drivers.OPEN, drivers.PRICE + 1)) if self._has_account else set()
         return {name: column for column, name in enumerate(CHART) if column in read}
 
     def _is_constant(self, place: int) -> bool:

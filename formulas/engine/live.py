@@ -7,11 +7,14 @@ import struct
 
 import numpy as np
 
-from formulas.engine.bars import Bar
+from formulas.engine.bars import Bar, Bars
 from formulas.engine.broker import BROKER_DOUBLES, Broker, Terms
-from formulas.engine.decisions import Decision, Judge
+from formulas.engine.decisions import Decision, Judge, exit_of, with_exit
+from formulas.engine.native import kernels_for
 from formulas.engine.program import Program
 from formulas.engine.stepper import Stepper
+from formulas.engine.tape import Tape
+from formulas.engine.vocabulary import PROTECTIONS
 
 HEADER = struct.Struct("<4sB32sqqq")
 ACCOUNT_STATE = struct.Struct(f"<{BROKER_DOUBLES}d")
@@ -19,6 +22,7 @@ MAGIC = b"SBXS"
 FORMAT = 1
 DIGEST_BYTES = 32
 NO_TIME = -(2**63)
+BARS_AT_ONCE = 16_384
 
 
 class SnapshotError(ValueError):
@@ -28,14 +32,15 @@ class SnapshotError(ValueError):
 class LiveProgram:
     """A program at work on one instrument, from its first bar on.
 
-    `broker` keeps the account of a program that reads it, or of any when `terms` are given; else it is None.
+    `broker` keeps the account of a program that needs it, or of any when `terms` are given; else it is None.
     """
 
-    __slots__ = ("_judge", "_stepper", "broker", "program")
+    __slots__ = ("_judge", "_stepper", "_terms", "broker", "program")
 
     def __init__(self, program: Program, terms: Terms | None = None) -> None:
         self.program = program
-        self.broker = Broker(terms or Terms()) if terms is not None or program.reads_account else None
+        self._terms = terms or Terms()
+        self.broker = Broker(self._terms) if terms is not None or program.needs_account else None
         self._stepper = Stepper(program.nodes)
         self._judge = Judge(program)
 
@@ -66,15 +71,38 @@ class LiveProgram:
         """
         self._stepper.check(bar)
         index, values = self._stepper.bars, self._stepper.values
-        if self.broker is not None:
-            self.broker.advance(index, bar)
+        ended = None if self.broker is None else self._look_inside(self.broker, index, bar)
         self._stepper.advance(bar, self.broker)
         if not any(values[guard] == 1.0 for guard in self._judge.guards):
-            return []
+            return with_exit(ended, [])
         orders = self._judge.judge(index, int(bar.time), float(bar.close), values)
         if self.broker is not None:
             self.broker.place(orders)
-        return orders.decisions
+        return with_exit(ended, orders.decisions)
+
+    def _look_inside(self, broker: Broker, index: int, bar: Bar) -> Decision | None:
+        """Let the account go over the bar; how a stop or target ended its position there, if one did."""
+        before = len(broker.trades)
+        broker.advance(index, bar)
+        ended = next((trade for trade in broker.trades[before:] if trade.ending in PROTECTIONS), None)
+        return None if ended is None else exit_of(ended, int(bar.time), float(bar.close))
+
+    def warm(self, bars: Bars) -> None:
+        """Take the first bars, of whose decisions none is wanted: `values` are not those of the last one."""
+        kernels = kernels_for(len(bars) * len(self.program.nodes))
+        if kernels is None or self.bars or not len(bars):
+            for bar in bars.rows():
+                self.advance(bar)
+            return
+        terms = None if self.broker is None else self._terms
+        tape = Tape(self.program, bars, range(len(self.program.nodes)), terms=terms)
+        for start in range(0, len(bars), BARS_AT_ONCE):
+            tape.advance(kernels, start, min(start + BARS_AT_ONCE, len(bars)))
+        self._stepper.load(tape.state)
+        self._stepper.bars, self._stepper.last_time = len(bars), int(bars.time[-1])
+        self._judge.refused = tape.refused
+        if self.broker is not None:
+            self.broker.load(tape.account)
 
     def snapshot(self) -> bytes:
         """The whole state; its end is the SHA-256 of the rest."""

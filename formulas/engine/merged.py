@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Hashable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Generic, TypeVar
 
-from formulas.engine.bars import Bar
+from formulas.engine.bars import Bar, Bars
 from formulas.engine.decisions import Decision, Judge
 from formulas.engine.live import LiveProgram
 from formulas.engine.native import kernels_for
@@ -34,14 +34,14 @@ class Merged(Generic[Key]):
 
     Equal calculations of different programs are one node with one state, equal programs are judged once, and of the
     others only those cost time whose conditions hold. What a program decides is, bit for bit, what `LiveProgram`
-    decides for it alone. A program that reads its account has one of its own and is run beside the others.
+    decides for it alone. A program that needs an account has one of its own and is run beside the others.
     """
 
     def __init__(self) -> None:
         self._members: dict[object, _Member[Key]] = {}
         self._identities: dict[Key, object] = {}
         self._alone: dict[Key, LiveProgram] = {}
-        self._stepper = Stepper(())
+        self.stepper = Stepper(())
         # For each condition that is watched, whose it is; which of them hold, and what else was decided.
         self._guards: list[list[_Member[Key]]] = []
         self._true: list[int] = []
@@ -51,12 +51,12 @@ class Merged(Generic[Key]):
     @property
     def bars(self) -> int:
         """How many bars were taken."""
-        return self._stepper.bars
+        return self.stepper.bars
 
     @property
     def last_time(self) -> int | None:
         """When the last bar began, in epoch seconds."""
-        return self._stepper.last_time
+        return self.stepper.last_time
 
     @property
     def keys(self) -> set[Key]:
@@ -64,9 +64,14 @@ class Merged(Generic[Key]):
         return {*self._identities, *self._alone}
 
     @property
+    def has_alone(self) -> bool:
+        """Whether any program needs an account."""
+        return bool(self._alone)
+
+    @property
     def nodes(self) -> int:
-        """How many distinct calculations a bar costs, those of programs that read their account left out."""
-        return len(self._stepper.nodes)
+        """How many distinct calculations a bar costs, those of programs that need an account left out."""
+        return len(self.stepper.nodes)
 
     def join(self, programs: Mapping[Key, Program], bars: Iterable[Bar] = ()) -> None:
         """Let programs in, warm from `bars`, which must be all that were taken so far; the others do not notice.
@@ -76,7 +81,7 @@ class Merged(Generic[Key]):
         """
         if not self.keys.isdisjoint(programs):
             raise ValueError("a program with this key is in already")
-        alone = {key: LiveProgram(program) for key, program in programs.items() if program.reads_account}
+        alone = {key: LiveProgram(program) for key, program in programs.items() if program.needs_account}
         fresh = {key: program for key, program in programs.items() if key not in alone}
         pool = _Pool()
         members: dict[object, _Member[Key]] = {}
@@ -105,33 +110,45 @@ class Merged(Generic[Key]):
         for identity in empty:
             del self._members[identity]
         if empty:
-            self._merge(self._stepper, {})
+            self._merge(self.stepper, {})
 
     def advance(self, bar: Bar) -> int:
         """Take the next closed bar; how many distinct conditions hold at its close, 0 when nothing is decided.
 
         Raises BarError, with nothing changed, unless the bar follows the last one and is consistent.
         """
-        self._stepper.check(bar)
-        self._stepper.advance(bar)
-        self._close = float(bar.close)
-        self._true = self._stepper.true_ones()
+        self.stepper.check(bar)
+        self.stepper.advance(bar)
+        self.note(bar, self.stepper.true_ones())
+        return len(self._true) + self.advance_alone(bar)
+
+    def note(self, bar: Bar, true: list[int]) -> None:
+        """What holds at the close of the bar that the stepper took last."""
+        self._close, self._true = float(bar.close), true
+
+    def advance_alone(self, bar: Bar) -> int:
+        """Let the programs that need an account take the bar; how many of them decide something."""
         self._decided = {key: found for key, program in self._alone.items() if (found := program.advance(bar))}
-        return len(self._true) + len(self._decided)
+        return len(self._decided)
 
     def decisions(self) -> dict[Key, list[Decision]]:
         """The decisions at the close of the last bar, of those that decide something."""
         decided = dict(self._decided)
         fired = {id(member): member for place in self._true for member in self._guards[place]}
         for member in fired.values():
-            values = self._stepper.read(member.places)
+            values = self.stepper.read(member.places)
             orders = member.judge.judge(self.bars - 1, self.last_time or 0, self._close, values)
             if orders.decisions:
                 decided.update(dict.fromkeys(member.keys, orders.decisions))
         return decided
 
     def _warm(self, stepper: Stepper, alone: Sequence[LiveProgram], bars: Iterable[Bar]) -> None:
-        stepper.warm(_heard_by(alone, bars))
+        if alone:
+            heard = Bars.gathered(bars)
+            for program in alone:
+                program.warm(heard)
+            bars = heard.rows()
+        stepper.warm(bars)
         if self.keys and (stepper.bars, stepper.last_time) != (self.bars, self.last_time):
             raise ValueError("the bars to warm from are not those that were taken")
 
@@ -150,9 +167,9 @@ class Merged(Generic[Key]):
             member.places = places
             self._members[identity] = member
         stepper = _stepper_of(pool.nodes)
-        stepper.take_over(self._stepper, stay)
+        stepper.take_over(self.stepper, stay)
         stepper.take_over(joining, come)
-        self._stepper = stepper
+        self.stepper = stepper
         self._watch_guards()
 
     def _watch_guards(self) -> None:
@@ -161,7 +178,7 @@ class Merged(Generic[Key]):
             for guard in member.judge.guards:
                 guards.setdefault(member.places[guard], []).append(member)
         self._guards = list(guards.values())
-        self._stepper.watch(list(guards))
+        self.stepper.watch(list(guards))
         self._true, self._decided = [], {}
 
 
@@ -190,13 +207,6 @@ def _stepper_of(nodes: Sequence[Node]) -> Stepper:
     """Machine code where there is any."""
     kernels = kernels_for(ALWAYS)
     return Stepper(nodes) if kernels is None else NativeStepper(nodes, kernels)
-
-
-def _heard_by(alone: Sequence[LiveProgram], bars: Iterable[Bar]) -> Iterator[Bar]:
-    for bar in bars:
-        for program in alone:
-            program.advance(bar)
-        yield bar
 
 
 def _identity(program: Program) -> object:

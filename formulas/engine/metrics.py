@@ -5,13 +5,37 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
 from formulas.engine.native import kernels_for
-from formulas.engine.statistics import NO_DEVIATION, mean_and_deviation, probability_above, sharpe_per_period
-from formulas.engine.steps.falls import deepest
+from formulas.engine.statistics import NO_DEVIATION, probability_above, shape
+from formulas.engine.steps import measures
+from formulas.engine.steps.measures import (
+    AHEAD,
+    AHEAD_SQUARES,
+    ALL_EQUITY,
+    BARS,
+    BELOW,
+    CUBES,
+    DEPTH,
+    FEES,
+    FOURTHS,
+    LONGEST,
+    LOST,
+    MARKET,
+    MARKET_SQUARES,
+    MEASURES,
+    NOTIONAL,
+    RESULT_SQUARES,
+    RETURNS,
+    SQUARES,
+    TOGETHER,
+    WINS,
+    WON,
+)
 from formulas.engine.trades import Trade, Trades
 
 Floats = NDArray[np.float64]
@@ -20,9 +44,8 @@ Metrics = dict[str, float | int | None]
 
 DAY = 86_400
 NO_ENDS = np.empty(0, dtype=np.intp)
-SATURDAY = 5
-ENTRY_BAR, EXIT_BAR, ENTRY_PRICE, EXIT_PRICE, SIZE, PNL, FEES = range(7)
-WEEKDAYS_A_YEAR, DAYS_A_YEAR = 252.0, 365.0
+FRIDAY, SATURDAY, SUNDAY = 4, 5, 6
+WEEKDAYS_A_YEAR, DAYS_A_YEAR, WEEKS_A_YEAR = 252.0, 365.0, 52.0
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -35,22 +58,50 @@ class Curve:
     held: NDArray[np.bool_]
     trades: Sequence[Trade]
 
+    @property
+    def curve(self) -> Curve:
+        """Itself."""
+        return self
+
+    def at(self, places: NDArray[np.intp]) -> Floats:
+        """Equity at the closes of some bars."""
+        return self.equity[places]
+
+
+class Valued(Protocol):
+    """A curve, or what can say at once what it would be at some closes."""
+
+    @property
+    def start(self) -> float: ...
+    @property
+    def times(self) -> Times: ...
+    @property
+    def equity(self) -> Floats: ...
+    def at(self, places: NDArray[np.intp]) -> Floats: ...
+
 
 @dataclass(frozen=True, slots=True)
 class Calendar:
     """How many periods make a year, and whether a period is a day made of several bars.
 
-    `ends` are the last bars of the days of `times`.
+    `ends` are the last bars of the days of `times`; a Sunday evening may count to the day after.
     """
 
     periods_per_year: float
     by_day: bool
     times: Times
     ends: NDArray[np.intp]
+    joins_sundays: bool = False
+
+    def ends_of(self, times: Times) -> NDArray[np.intp]:
+        """The last bars of the days of other times on the same market."""
+        ends = day_ends(times)
+        return _without_sundays(times, ends) if self.joins_sundays else ends
 
 
 def calendar_of(times: Times, periods_per_year: float | None = None) -> Calendar:
-    """The given number of bars a year; else days, 252 a year or 365 where the market trades on weekends.
+    """The given number of bars a year; else days: 252 a year, 365 where the market trades on weekends, and 260 where
+    it keeps no holidays but Saturdays, as currencies do.
 
     Bars longer than a day count as they are, by their usual distance.
     """
@@ -60,9 +111,36 @@ def calendar_of(times: Times, periods_per_year: float | None = None) -> Calendar
     if spacing >= 4 * DAY:
         return Calendar(DAYS_A_YEAR * DAY / spacing, False, times, NO_ENDS)
     ends = day_ends(times)
-    weekdays = (times[ends] // DAY + 3) % 7
-    days = DAYS_A_YEAR if (weekdays >= SATURDAY).any() else WEEKDAYS_A_YEAR
-    return Calendar(days, spacing < DAY, times, ends)
+    weekdays = _weekdays(times[ends])
+    if not (weekdays >= SATURDAY).any():
+        return Calendar(WEEKDAYS_A_YEAR, spacing < DAY, times, ends)
+    if not _rests_on_saturdays(times[ends], weekdays):
+        return Calendar(DAYS_A_YEAR, spacing < DAY, times, ends)
+    # Bars of a day may be stamped with its evening before; with Sunday and Friday there are six a week.
+    is_six = spacing == DAY and (weekdays == FRIDAY).any()
+    days = WEEKS_A_YEAR * (6 if is_six else 5)
+    return Calendar(days, spacing < DAY, times, _without_sundays(times, ends), joins_sundays=True)
+
+
+def _weekdays(times: Times) -> Times:
+    """0 for Monday to 6 for Sunday."""
+    weekdays: Times = (times // DAY + 3) % 7
+    return weekdays
+
+
+def _rests_on_saturdays(days: Times, weekdays: Times) -> bool:
+    """Whether bars go on over Saturdays, and none of them is of one."""
+    first, last = int(days[0]) // DAY, int(days[-1]) // DAY
+    has_seen_one = (SATURDAY - (first + 3)) % 7 <= last - first
+    return has_seen_one and not bool((weekdays == SATURDAY).any())
+
+
+def _without_sundays(times: Times, ends: NDArray[np.intp]) -> NDArray[np.intp]:
+    """The ends of days where a Sunday evening counts to the day after; the last end stays."""
+    stays = _weekdays(times[ends]) != SUNDAY
+    stays[-1:] = True
+    kept: NDArray[np.intp] = ends[stays]
+    return kept
 
 
 def day_ends(times: Times) -> NDArray[np.intp]:
@@ -83,17 +161,22 @@ def _usual_distance(times: Times) -> float:
     """The median distance between two bars; a day when there are not two. Below a day any such distance will do."""
     if times.size < 2:
         return float(DAY)
+    span, count = int(times[-1] - times[0]), times.size - 1
+    if 2 * (count - span // DAY) > count + 1:
+        # No more than so many can be of a day, wherever they are.
+        return span / count
     distances = np.diff(times)
     if 2 * np.count_nonzero(distances < DAY) > distances.size + 1:
         return float(distances.min())
     return float(np.median(distances))
 
 
-def returns_of(curve: Curve, calendar: Calendar) -> Floats:
+def returns_of(curve: Valued, calendar: Calendar) -> Floats:
     """The return of each period; that of the first is against the money at the start."""
-    equity = curve.equity
     if calendar.by_day:
-        equity = equity[calendar.ends if curve.times is calendar.times else day_ends(curve.times)]
+        equity = curve.at(calendar.ends if curve.times is calendar.times else calendar.ends_of(curve.times))
+    else:
+        equity = curve.equity
     before = np.concatenate(([curve.start], equity[:-1]))[: equity.size]
     if (before > 0.0).all():
         return equity / before - 1.0
@@ -112,7 +195,7 @@ def drawdown(start: float, equity: Floats) -> Floats:
 def measure(
     curve: Curve,
     calendar: Calendar,
-    market: Curve | None = None,
+    market: Valued | None = None,
     returns: Floats | None = None,
     of_market: Floats | None = None,
 ) -> Metrics:
@@ -121,104 +204,111 @@ def measure(
     `returns` and `of_market` are the returns of both, where they are known already.
     """
     returns = returns_of(curve, calendar) if returns is None else returns
-    years = returns.size / calendar.periods_per_year
+    if market is not None and of_market is None:
+        of_market = returns_of(market, calendar)
     trades = Trades.of(curve.trades)
-    closed = trades.closed
+    closed = len(trades.closed)
+    sums = _sums(curve, returns, returns if of_market is None else of_market, trades, closed)
+    periods, years = calendar.periods_per_year, returns.size / calendar.periods_per_year
+    growth = _growth(curve, returns.size, calendar)
+    calmar = None if growth["cagr"] is None or not sums[DEPTH] else growth["cagr"] / abs(sums[DEPTH])
     found: Metrics = {
-        **_growth(curve, returns, calendar),
-        **_risk(returns, calendar.periods_per_year),
-        **_falls(curve),
-        **_trading(curve, trades, years),
-        **_of_trades(closed),
-        "open_trades": len(trades) - len(closed),
+        **growth,
+        **_risk(sums, returns.size, periods),
+        "max_drawdown": sums[DEPTH],
+        "max_drawdown_bars": int(sums[LONGEST]),
+        **_trading(curve, sums, years),
+        **_of_trades(sums, closed),
+        "open_trades": len(trades) - closed,
+        "calmar": calmar,
     }
-    growth, fall = found["cagr"], found["max_drawdown"]
-    found["calmar"] = growth / abs(fall) if growth is not None and fall else None
     if market is not None:
-        of_market = returns_of(market, calendar) if of_market is None else of_market
-        found.update(_against(returns, of_market, calendar.periods_per_year))
-        found["buy_and_hold_return"] = _growth(market, returns, calendar)["total_return"]
+        found.update(_against(sums, returns.size, periods))
+        last = market.at(np.array([market.times.size - 1] if market.times.size else [], dtype=np.intp))
+        found["buy_and_hold_return"] = float(last[0]) / market.start - 1.0 if last.size else 0.0
     return found
 
 
-def _growth(curve: Curve, returns: Floats, calendar: Calendar) -> Metrics:
+def _sums(curve: Curve, returns: Floats, market: Floats, trades: Trades, closed: int) -> list[float]:
+    """What all metrics rest on; see steps.measures."""
+    bars, count = curve.equity.size, len(trades)
+    kernels = kernels_for(bars)
+    if kernels is not None:
+        return kernels.measure(curve.equity, curve.start, returns, market, trades.table, closed)
+    rows = [row.ravel().tolist() for row in (curve.equity, returns, market, trades.table)]
+    found = [0.0] * MEASURES
+    measures.measure(rows[0], bars, curve.start, rows[1], rows[2], returns.size, rows[3], count, closed, found)
+    return found
+
+
+def _growth(curve: Curve, periods: int, calendar: Calendar) -> Metrics:
     if not curve.equity.size:
         return {"total_return": 0.0, "cagr": None}
     growth = float(curve.equity[-1]) / curve.start
     try:
-        yearly = growth ** (calendar.periods_per_year / returns.size) - 1.0 if growth > 0.0 else -1.0
+        yearly = growth ** (calendar.periods_per_year / periods) - 1.0 if growth > 0.0 else -1.0
     except OverflowError:
         yearly = math.inf
     return {"total_return": growth - 1.0, "cagr": yearly if yearly < math.inf else None}
 
 
-def _risk(returns: Floats, periods: float) -> Metrics:
-    mean, deviation = mean_and_deviation(returns)
-    sharpe = mean / deviation if deviation > NO_DEVIATION else None
-    falls = np.minimum(returns, 0.0)
-    below = math.sqrt(float((falls * falls).sum()) / returns.size) if returns.size else 0.0
+def _risk(sums: Sequence[float], count: int, periods: float) -> Metrics:
+    deviation = _deviation(sums[SQUARES], count)
+    sharpe = sums[RETURNS] / count / deviation if deviation > NO_DEVIATION else None
+    below = math.sqrt(sums[BELOW] / count) if count else 0.0
+    yearly = math.sqrt(periods)
     return {
-        "volatility": deviation * math.sqrt(periods) if returns.size > 1 else None,
-        "sharpe": None if sharpe is None else sharpe * math.sqrt(periods),
-        "sortino": mean / below * math.sqrt(periods) if below > 0.0 else None,
-        "psr": probability_above(returns, sharpe),
+        "volatility": deviation * yearly if count > 1 else None,
+        "sharpe": None if sharpe is None else sharpe * yearly,
+        "sortino": sums[RETURNS] / count / below * yearly if below > 0.0 else None,
+        "psr": None if sharpe is None else probability_above(sharpe, *_shape_of(sums, count), count),
     }
 
 
-def _falls(curve: Curve) -> Metrics:
-    kernels = kernels_for(curve.equity.size)
-    if kernels is not None:
-        depth, bars = kernels.deepest(curve.equity, curve.start)
-    else:
-        found = [0.0, 0.0]
-        deepest(curve.equity.tolist(), curve.equity.size, curve.start, found)
-        depth, bars = found
-    return {"max_drawdown": depth, "max_drawdown_bars": int(bars)}
+def _shape_of(sums: Sequence[float], count: int) -> tuple[float, float]:
+    return shape(sums[SQUARES], sums[CUBES], sums[FOURTHS], count)
 
 
-def _trading(curve: Curve, trades: Trades, years: float) -> Metrics:
-    sizes, closed = np.abs(trades.table[:, SIZE]), trades.closed
-    notional = float((sizes * trades.table[:, ENTRY_PRICE]).sum())
-    notional += float((sizes[: len(closed)] * closed[:, EXIT_PRICE]).sum())
+def _trading(curve: Curve, sums: Sequence[float], years: float) -> Metrics:
     count = curve.equity.size
-    mean = float(curve.equity.sum()) / count if count else 0.0
+    mean = sums[ALL_EQUITY] / count if count else 0.0
     return {
-        "exposure": np.count_nonzero(curve.held) / count if count else 0.0,
-        "turnover": notional / mean / years if mean > 0.0 and years > 0.0 else None,
-        "fees": float(trades.table[:, FEES].sum()),
+        "exposure": int(np.count_nonzero(curve.held)) / count if count else 0.0,
+        "turnover": sums[NOTIONAL] / mean / years if mean > 0.0 and years > 0.0 else None,
+        "fees": sums[FEES],
     }
 
 
-def _of_trades(closed: Floats) -> Metrics:
-    results = closed[:, PNL]
-    wins, losses = results[results > 0.0], -results[results <= 0.0]
-    count, won, lost = len(results), float(wins.sum()), float(losses.sum())
-    mean_win, mean_loss = _ratio(won, len(wins)), _ratio(lost, len(losses))
-    deviation = mean_and_deviation(results)[1]
+def _of_trades(sums: Sequence[float], count: int) -> Metrics:
+    won, lost, wins = sums[WON], sums[LOST], sums[WINS]
+    mean_win, mean_loss = _ratio(won, wins), _ratio(lost, count - wins)
+    deviation = _deviation(sums[RESULT_SQUARES], count)
     return {
         "trades": count,
-        "win_rate": _ratio(len(wins), count),
+        "win_rate": _ratio(wins, count),
         "profit_factor": _ratio(won, lost),
         "expectancy": _ratio(won - lost, count),
         "payoff": _ratio(mean_win, mean_loss) if mean_win is not None and mean_loss is not None else None,
         "sqn": math.sqrt(count) * (won - lost) / count / deviation if deviation > 0.0 else None,
-        "avg_bars": _ratio(float((closed[:, EXIT_BAR] - closed[:, ENTRY_BAR]).sum()), count),
+        "avg_bars": _ratio(sums[BARS], count),
     }
 
 
-def _against(returns: Floats, market: Floats, periods: float) -> Metrics:
-    if returns.size < 2:
+def _against(sums: Sequence[float], count: int, periods: float) -> Metrics:
+    if count < 2:
         return {"alpha": None, "beta": None, "information_ratio": None}
-    mean, of_market = float(returns.mean()), float(market.mean())
-    distance = market - of_market
-    together, variance = float(((returns - mean) * distance).sum()), float((distance * distance).sum())
-    beta = together / variance if variance > 1e-30 * (returns.size - 1) else None
-    ahead = sharpe_per_period(returns - market)
+    beta = sums[TOGETHER] / sums[MARKET_SQUARES] if sums[MARKET_SQUARES] > 1e-30 * (count - 1) else None
+    deviation = _deviation(sums[AHEAD_SQUARES], count)
     return {
-        "alpha": None if beta is None else (mean - beta * of_market) * periods,
+        "alpha": None if beta is None else (sums[RETURNS] - beta * sums[MARKET]) / count * periods,
         "beta": beta,
-        "information_ratio": None if ahead is None else ahead * math.sqrt(periods),
+        "information_ratio": sums[AHEAD] / count / deviation * math.sqrt(periods) if deviation > NO_DEVIATION else None,
     }
+
+
+def _deviation(squares: float, count: int) -> float:
+    """The deviation (ddof 1) from the squared distances; 0 where there are fewer than two."""
+    return math.sqrt(squares / (count - 1)) if count > 1 else 0.0
 
 
 def _ratio(part: float, whole: float) -> float | None:

@@ -18,22 +18,36 @@ logger = logging.getLogger(__name__)
 
 # Loading takes as long as plain Python needs for about this many steps.
 WORTH_LOADING = 200_000
+# What a request needs now and then is less than this, and is not added up.
+WORTH_COUNTING = 10_000
 
 _lock = threading.Lock()
 _loaded: list[Kernels | None] = []  # None where it cannot be: that is tried once in a process
+_done = [0]  # steps that were left to plain Python
 
 
 def kernels_for(work: int) -> Kernels | None:
     """The machine code, unless plain Python is to do this many steps.
 
-    SIGNALBOX_KERNELS is `off` for plain Python always, `on` for machine code always, and else as it takes less time.
+    SIGNALBOX_KERNELS is `off` for plain Python always, `on` for machine code always, and else as it takes less time:
+    much work in small pieces is much work too.
     """
     wish = os.environ.get("SIGNALBOX_KERNELS", "")
     if wish == "off":
         return None
-    if not _loaded and (wish != "on" and work < WORTH_LOADING):
-        return None
+    if not _loaded and wish != "on":
+        _done[0] += work if work >= WORTH_COUNTING else 0
+        if _done[0] < WORTH_LOADING:
+            return None
     return load_kernels()
+
+
+def kernels_at_hand() -> Kernels | None:
+    """The machine code where this process has it already, or is told to work with it."""
+    wish = os.environ.get("SIGNALBOX_KERNELS", "")
+    if wish == "on":
+        return load_kernels()
+    return _loaded[0] if _loaded and wish != "off" else None
 
 
 def load_kernels() -> Kernels | None:

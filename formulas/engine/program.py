@@ -6,7 +6,7 @@ import hashlib
 from dataclasses import dataclass
 from typing import NamedTuple
 
-from formulas.engine.vocabulary import ACCOUNT
+from formulas.engine.vocabulary import ACCOUNT, PROTECTIONS
 
 ENGINE_VERSION = "1.0.0"
 NO_NODE = -1
@@ -98,6 +98,16 @@ class Program:
     def reads_account(self) -> bool:
         """Whether it asks for its position, so that a bar cannot be computed before the account has seen it."""
         return any(node.op in ACCOUNT for node in self.nodes)
+
+    @property
+    def protects(self) -> bool:
+        """Whether it sets stops or targets, so that an account decides when a position ends inside a bar."""
+        return any(action.name in PROTECTIONS for action in self.actions)
+
+    @property
+    def needs_account(self) -> bool:
+        """Whether what it decides follows from an account as well as from the bars."""
+        return self.reads_account or self.protects
 
 
 def canonical_text(nodes: tuple[Node, ...], actions: tuple[Action, ...], outputs: tuple[Output, ...]) -> str:

@@ -38,9 +38,14 @@ def moments(returns: Floats) -> tuple[float, float]:
     """Skewness and raw kurtosis (3 for a normal distribution)."""
     distance = returns - float(returns.sum()) / returns.size
     squares = distance * distance
-    variance = float(squares.sum()) / returns.size
-    third, fourth = float((squares * distance).sum()), float((squares * squares).sum())
-    return third / returns.size / variance**1.5, fourth / returns.size / variance**2
+    sums = float(squares.sum()), float((squares * distance).sum()), float((squares * squares).sum())
+    return shape(*sums, returns.size)
+
+
+def shape(squares: float, cubes: float, fourths: float, count: int) -> tuple[float, float]:
+    """The same from sums of powers of the distances from the mean."""
+    variance = squares / count
+    return cubes / count / variance**1.5, fourths / count / variance**2
 
 
 def sharpe_error(sharpe: float, skew: float, kurtosis: float, count: int) -> float:
@@ -51,15 +56,13 @@ def sharpe_error(sharpe: float, skew: float, kurtosis: float, count: int) -> flo
 
 def probabilistic_sharpe(returns: Floats, benchmark: float = 0.0) -> float | None:
     """The probability that the true Sharpe ratio per period is above the benchmark."""
-    return probability_above(returns, sharpe_per_period(returns), benchmark)
+    sharpe = sharpe_per_period(returns)
+    return None if sharpe is None else probability_above(sharpe, *moments(returns), returns.size, benchmark)
 
 
-def probability_above(returns: Floats, sharpe: float | None, benchmark: float = 0.0) -> float | None:
-    """The same, from the ratio of the returns."""
-    if sharpe is None:
-        return None
-    error = sharpe_error(sharpe, *moments(returns), returns.size)
-    return NORMAL.cdf((sharpe - benchmark) / error)
+def probability_above(sharpe: float, skew: float, kurtosis: float, count: int, benchmark: float = 0.0) -> float:
+    """The same, from the ratio of `count` returns and their shape."""
+    return NORMAL.cdf((sharpe - benchmark) / sharpe_error(sharpe, skew, kurtosis, count))
 
 
 def best_of_chance(spread: float, trials: int) -> float:

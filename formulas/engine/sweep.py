@@ -5,13 +5,13 @@ from __future__ import annotations
 import os
 import random
 import sys
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
-from functools import cached_property
+from functools import cached_property, reduce
 from itertools import pairwise, product
 from math import prod
-from typing import Any
+from typing import Any, NamedTuple, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -39,6 +39,7 @@ WORTH_A_THREAD = 50_000
 
 Floats = NDArray[np.float64]
 Point = dict[str, float]
+Part = TypeVar("Part")
 
 
 class SweepError(ValueError):
@@ -97,6 +98,14 @@ class SweepPart:
         return cls(kept["points"], kept["metrics"], kept["sharpes"], sums, returns)
 
 
+class Leader(NamedTuple):
+    """The best point so far on the bars before a fold, by its place."""
+
+    sharpe: float
+    place: int
+    curve: Curve
+
+
 @dataclass(frozen=True, slots=True)
 class Fold:
     """One step of walking forward: the point that was best on bars before `first`, and both its results."""
@@ -150,12 +159,6 @@ def _combination(values: Mapping[str, Sequence[float]], number: int) -> Point:
     return point
 
 
-def curves(source: str, bars: Bars, points: Sequence[Point], terms: Terms) -> Iterator[Curve]:
-    """The account of the formula at each point, one after the other. Raises SweepError or FormulaError."""
-    accounts = Accounts(compiled(source, points), bars, terms)
-    return (accounts.curve(place) for place in range(len(points)))
-
-
 def compiled(source: str, points: Sequence[Point]) -> list[Program]:
     """The program of each point. Raises SweepError or FormulaError."""
     if not 0 < len(points) <= MOST_POINTS:
@@ -176,11 +179,16 @@ def sweep(
     The result is the same, bit for bit, however the points are shared out.
     """
     measuring = Measuring(source, bars, points, terms or Terms(), periods_per_year)
-    cores = len(os.sched_getaffinity(0)) if len(bars) >= WORTH_A_THREAD else 1
-    count = min(threads or cores, max(1, len(points) // FEWEST_FOR_A_THREAD))
-    cuts = [len(points) * step // count for step in range(count + 1)]
+    return joined(_shared_out(measuring.part, len(points), len(bars), threads))
+
+
+def _shared_out(part: Callable[[int, int], Part], points: int, bars: int, threads: int | None) -> list[Part]:
+    """What comes of the points from one place up to another, for places that share them out to the cores."""
+    cores = len(os.sched_getaffinity(0)) if bars >= WORTH_A_THREAD else 1
+    count = min(threads or cores, max(1, points // FEWEST_FOR_A_THREAD))
+    cuts = [points * step // count for step in range(count + 1)]
     with ThreadPoolExecutor(count) as pool:
-        return joined(list(pool.map(measuring.part, cuts[:-1], cuts[1:])))
+        return list(pool.map(part, cuts[:-1], cuts[1:]))
 
 
 def sweep_part(
@@ -248,27 +256,57 @@ def walk_forward(
     terms: Terms | None = None,
     periods_per_year: float | None = None,
     folds: int = FOLDS,
+    threads: int | None = None,
 ) -> WalkForward:
     """Choose the best point on all bars so far and keep to it over the next part, `folds` times.
 
-    A later bar never changes what an account did before, so each point runs once and its curve is cut.
-    Raises SweepError or FormulaError.
+    A later bar never changes what an account did before, so each point runs once and its curve is cut. The result is
+    the same, bit for bit, however the points are shared out. Raises SweepError or FormulaError.
     """
-    if not 0 < folds < len(bars):
-        raise SweepError(f"{folds} folds need more than {len(bars)} bars")
-    calendar = calendar_of(bars.time, periods_per_year)
-    cuts = [len(bars) * step // (folds + 1) for step in range(1, folds + 2)]
-    best: list[tuple[float, Point, Curve] | None] = [None] * folds
-    for point, curve in zip(points, curves(source, bars, points, terms or Terms()), strict=True):
-        for fold, first in enumerate(cuts[:-1]):
-            sharpe = sharpe_per_period(returns_of(part(curve, 0, first), calendar)) or 0.0
-            leader = best[fold]
-            if leader is None or sharpe > leader[0]:
-                best[fold] = (sharpe, point, curve)
-    walked = [
-        Fold(first, stop, point, measure(part(curve, 0, first), calendar), measure(part(curve, first, stop), calendar))
-        for (first, stop), (_, point, curve) in zip(pairwise(cuts), filter(None, best), strict=True)
-    ]
-    before = float(np.mean([fold.in_sample["cagr"] or 0.0 for fold in walked]))
-    after = float(np.mean([fold.out_of_sample["cagr"] or 0.0 for fold in walked]))
-    return WalkForward(walked, after / before if before > 0.0 else None)
+    walking = Walking(source, bars, points, terms or Terms(), periods_per_year, folds)
+    return walking.joined(_shared_out(walking.part, len(points), len(bars), threads))
+
+
+class Walking:
+    """A walk forward at work. Raises SweepError or FormulaError."""
+
+    def __init__(
+        self, source: str, bars: Bars, points: Sequence[Point], terms: Terms, periods_per_year: float | None, folds: int
+    ) -> None:
+        if not 0 < folds < len(bars):
+            raise SweepError(f"{folds} folds need more than {len(bars)} bars")
+        self._accounts = Accounts(compiled(source, points), bars, terms)
+        self._points = points
+        self._calendar = calendar_of(bars.time, periods_per_year)
+        self._cuts = [len(bars) * step // (folds + 1) for step in range(1, folds + 2)]
+
+    def part(self, first: int, stop: int) -> list[Leader]:
+        """For each fold the best of the points from one place up to another."""
+        leaders: list[Leader] = []
+        for place in range(first, stop):
+            curve = self._accounts.curve(place)
+            sharpes = [self._sharpe(curve, cut) for cut in self._cuts[:-1]]
+            new = [Leader(sharpe, place, curve) for sharpe in sharpes]
+            leaders = [_better(*pair) for pair in zip(leaders, new, strict=True)] if leaders else new
+        return leaders
+
+    def joined(self, parts: Sequence[Sequence[Leader]]) -> WalkForward:
+        """The walk through the points of all parts, in their order."""
+        best = [reduce(_better, leaders) for leaders in zip(*parts, strict=True)]
+        folds = [self._fold(*cuts, leader) for cuts, leader in zip(pairwise(self._cuts), best, strict=True)]
+        before = float(np.mean([fold.in_sample["cagr"] or 0.0 for fold in folds]))
+        after = float(np.mean([fold.out_of_sample["cagr"] or 0.0 for fold in folds]))
+        return WalkForward(folds, after / before if before > 0.0 else None)
+
+    def _sharpe(self, curve: Curve, stop: int) -> float:
+        return sharpe_per_period(returns_of(part(curve, 0, stop), self._calendar)) or 0.0
+
+    def _fold(self, first: int, stop: int, leader: Leader) -> Fold:
+        before, after = part(leader.curve, 0, first), part(leader.curve, first, stop)
+        in_sample, out_of_sample = measure(before, self._calendar), measure(after, self._calendar)
+        return Fold(first, stop, self._points[leader.place], in_sample, out_of_sample)
+
+
+def _better(one: Leader, other: Leader) -> Leader:
+    """The earlier one where both are as good."""
+    return other if other.sharpe > one.sharpe else one

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
+from functools import lru_cache
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -11,6 +12,7 @@ from numpy.typing import NDArray
 from formulas.engine.bars import Bars
 from formulas.engine.broker import Terms, open_trade, opened
 from formulas.engine.kernels import drivers
+from formulas.engine.kernels.addresses import address
 from formulas.engine.layout import layout_of
 from formulas.engine.program import Program
 from formulas.engine.steps.account import TRADE_DOUBLES
@@ -46,7 +48,7 @@ class Tape:
         self._layout = layout_of(program, self._wanted, frozenset(given), terms is not None)
         self.equity = np.empty(len(bars) if terms else 0)
         self.held = np.empty(len(bars) if terms else 0, dtype=np.bool_)
-        self._account = np.array(opened(terms or Terms()))
+        self._account = _opened(terms or Terms()).copy()
         self._log = np.empty(2 + TRADE_DOUBLES * LOG_ROOM)
         self._log[0] = self._log[-1] = 0.0
         self._closed: list[Floats] = []
@@ -54,8 +56,9 @@ class Tape:
         # The tape holds addresses: what lies there lives as long as it does.
         self._bars = bars
         self._given = [_column(name, bars, given) for name in self._layout.sources]
+        self._run: Callable[[int, int], int] | None = None
         self._tape = self._layout.numbers.copy()
-        self._tape[: drivers.SOURCES] = (
+        self._tape[: drivers.NEWS] = (
             self._layout.stride,
             program.warmup_bars,
             late,
@@ -64,7 +67,6 @@ class Tape:
             address(self.equity),
             address(self.held),
             self._layout.memory,
-            *(address(column) for column in (bars.open, bars.high, bars.low, bars.close)),
         )
         first = int(self._tape[drivers.SOURCES])
         for place, column in enumerate(self._given):
@@ -75,24 +77,37 @@ class Tape:
         """How many actions were refused."""
         return int(self._log[-1])
 
+    @property
+    def state(self) -> Floats:
+        """The states of all nodes and frames, in the order of Machine.dump, where all nodes are wanted."""
+        return self._state[: self._layout.memory].copy()
+
+    @property
+    def account(self) -> tuple[float, ...]:
+        """The state of the account, as Broker.dump gives it."""
+        return tuple(self._account.tolist())
+
     def advance(self, kernels: Kernels, start: int, stop: int) -> dict[int, Floats]:
         """Go on from bar `start` up to `stop`, and give the values of the wanted nodes there."""
         found = {node: np.empty(stop - start) for node in self._wanted}
         first = int(self._tape[drivers.SINKS]) + 1
         for place, column in enumerate(found.values()):
             self._tape[first + drivers.PAIR_INTS * place] = address(column) - column.itemsize * start
+        if self._run is None:
+            self._run = kernels.bound_run(self._tape, self._state, self._values, self._account, self._log)
         at = start
         while at < stop:
-            at = kernels.run(self._tape, self._state, self._values, self._account, self._log, at, stop)
+            at = self._run(at, stop)
             self._take_log()
         return found
 
     def trades(self) -> Trades:
         """The closed trades, then the open one."""
         is_open = open_trade(self._account.tolist())
-        if is_open is None and len(self._closed) == 1:
-            return Trades(self._closed[0])
-        return Trades(np.concatenate((*self._closed, Trades.of([is_open] if is_open is not None else []).table)))
+        parts = self._closed if is_open is None else [*self._closed, Trades.of([is_open]).table]
+        if len(parts) == 1:
+            return Trades(parts[0])
+        return Trades(np.concatenate(parts)) if parts else Trades.of([])
 
     def _take_log(self) -> None:
         count = int(self._log[0])
@@ -101,10 +116,9 @@ class Tape:
             self._log[0] = 0.0
 
 
-def address(array: NDArray[np.generic]) -> int:
-    """Where an array's numbers are in memory."""
-    data: int = array.__array_interface__["data"][0]
-    return data
+@lru_cache(maxsize=16)
+def _opened(terms: Terms) -> Floats:
+    return np.array(opened(terms))
 
 
 def _column(name: int | str, bars: Bars, given: Mapping[int, Floats]) -> Floats | None:

@@ -95,7 +95,11 @@ class Signal(CreatedModel):
     instrument = models.ForeignKey(Instrument, on_delete=models.PROTECT, related_name="signals")
     resolution = models.CharField(max_length=5)
     side = models.CharField(max_length=4, choices=Side.choices)
-    action = models.CharField(max_length=10, help_text="the formula's own word: buy, sell, short, cover or close")
+    action = models.CharField(
+        max_length=12,
+        help_text="the formula's own word: buy, sell, short, cover or close; or what ended its position inside "
+        "the bar: stop_loss, take_profit or trail",
+    )
     price = models.DecimalField(max_digits=24, decimal_places=8, help_text="close of the bar")
     strength = models.DecimalField(
         max_digits=5, decimal_places=4, null=True, blank=True, help_text="share of equity, 0 to 1"

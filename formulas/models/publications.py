@@ -112,13 +112,16 @@ class CertificateStatus(models.TextChoices):
 class Certificate(models.Model):
     """Whether a deployment's signals are those its formula gives over the stored bars up to `through`.
 
-    `first_difference` is `{signal, bar_time, field, expected, recorded}`, empty where there is none.
+    `first_difference` is `{signal, bar_time, field, expected, recorded}`, empty where there is none. `bars` is what
+    shows that one of them was changed since: `{at, through, blocks}`, the digests of stretches of bars up to `through`
+    as they were `at` a moment (epoch seconds), each `[start, digest]`.
     """
 
     deployment = models.OneToOneField(Deployment, on_delete=models.CASCADE, related_name="certificate")
     status = models.CharField(max_length=10, choices=CertificateStatus.choices)
     through = models.BigIntegerField(null=True, blank=True, help_text="newest bar it was checked on, epoch seconds")
     first_difference = models.JSONField(null=True, blank=True)
+    bars = models.JSONField(default=dict, blank=True)
     checked_at = models.DateTimeField()
 
     def __str__(self) -> str:

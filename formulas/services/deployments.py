@@ -1,15 +1,18 @@
 """Every write to deployments that people and recovery ask for; what their bars bring is in `evaluations`."""
 
 import logging
-from bisect import bisect_left
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 
+import numpy as np
 from django.db import IntegrityError, transaction
+from numpy.typing import NDArray
 
 from datafeed.models import Instrument
 from datafeed.resolutions import seconds
 from datafeed.selectors import check_served, read_bars
+from formulas import engine
+from formulas.engine.warmup import first_needed, most_bars
 from formulas.errors import AlreadyDeployed, FormulaRetired
 from formulas.models import Certificate, Deployment, DeploymentStatus, Formula
 from formulas.services.compiling import check_parameters
@@ -36,8 +39,9 @@ def deploy_formula(
     if formula.is_retired or formula.version is None:
         raise FormulaRetired
     resolution = check_served(instrument, resolution)
-    check_parameters(formula.version.code, parameters or {})
-    stored = read_bars(instrument, resolution, last=2 * WARM_BARS)
+    program = check_parameters(formula.version.code, parameters or {})
+    length = seconds(resolution)
+    stored = read_bars(instrument, resolution, last=2 * WARM_BARS + most_bars(program, length))
     try:
         with transaction.atomic():
             return Deployment.objects.create(
@@ -46,7 +50,7 @@ def deploy_formula(
                 instrument=instrument,
                 resolution=resolution,
                 parameters=dict(parameters or {}),
-                warm_from=_warm_from(stored.time.tolist(), seconds(resolution)),
+                warm_from=_warm_from(program, stored.time, length),
                 evaluated_through=int(stored.time[-1]) if len(stored) else None,
                 live_after=int(stored.time[-1]) if len(stored) else None,
             )
@@ -54,16 +58,16 @@ def deploy_formula(
         raise AlreadyDeployed from None
 
 
-def _warm_from(times: Sequence[int], length: int) -> int | None:
-    """The bar to begin at, at least `WARM_BARS` ago where there are so many; None where there is none.
+def _warm_from(program: engine.Program, times: NDArray[np.int64], length: int) -> int | None:
+    """The bar to begin at: `WARM_BARS` ago, or as many as the program rests on; the first where there are not so many.
 
     Counted from a grid, so that deployments of about the same time begin at the same bar and share what they compute.
+    None where there is no bar.
     """
-    if not times:
+    if not times.size:
         return None
-    wanted = times[-min(len(times), WARM_BARS)]
-    grid = WARM_BARS * length
-    return times[bisect_left(times, wanted // grid * grid)]
+    start = first_needed(program, times, WARM_BARS, grid=WARM_BARS * length)
+    return int(times[0] if start is None else times[np.searchsorted(times, start)])
 
 
 @transaction.atomic
@@ -147,5 +151,16 @@ def _unseal(deployment: Deployment, through: int | None) -> None:
     """The chain of signals begins anew: what comes after `through` is acted on once more."""
     deployment.signals.update(hash="")
     live_after = None if through is None else min(deployment.live_after or through, through)
-    Deployment.objects.filter(pk=deployment.pk).update(live_after=live_after, skipped=[], sealed_signals=0, head="")
+    skipped = [] if through is None else _skipped_until(deployment.skipped, through)
+    rows = Deployment.objects.filter(pk=deployment.pk)
+    rows.update(live_after=live_after, skipped=skipped, sealed_signals=0, head="")
     Certificate.objects.filter(deployment=deployment).delete()
+
+
+def _skipped_until(skipped: Sequence[Sequence[int | None]], through: int) -> list[list[int | None]]:
+    """The pairs of `skipped` up to the bar stamped `through`; one that lasts still goes on from there."""
+    return [
+        [after if after is None else min(after, through), until if until is None else min(until, through)]
+        for after, until in skipped
+        if until is None or after is None or after < through
+    ]

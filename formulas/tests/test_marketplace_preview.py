@@ -5,6 +5,7 @@ from typing import Any
 import pytest
 
 from formulas import preview
+from formulas.engine import native
 from formulas.models import Deployment, Formula, Signal
 from formulas.preview import MOST_BARS
 from formulas.tests.conftest import UP_AND_DOWN, Market
@@ -89,3 +90,25 @@ def test_what_takes_too_long_to_warm_up_reads_no_more_bars_than_a_person_can_wai
     monkeypatch.setattr(preview, "MOST_READ", 2)
     body = {"formula_code": CODE, "symbol": "ACME", "resolution": "1D", "bars": len(UP_AND_DOWN)}
     assert len(client_of(person()).post(PATH, body).json()["bar_times"]) == 2
+
+
+def test_a_preview_loads_no_machine_code_into_the_web_process(
+    person: Any, client_of: Any, market: Market, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    market.close_bars(UP_AND_DOWN)
+    monkeypatch.delenv("SIGNALBOX_KERNELS", raising=False)
+    monkeypatch.setattr(native, "_loaded", [])
+    monkeypatch.setattr(native, "load_kernels", lambda: 1 / 0)
+    with pytest.raises(ZeroDivisionError):
+        native.kernels_for(native.WORTH_LOADING)
+    body = {"formula_code": CODE, "symbol": "ACME", "resolution": "1D"}
+    assert client_of(person()).post(PATH, body).status_code == 200
+
+
+def test_a_costly_formula_reads_fewer_bars(
+    person: Any, client_of: Any, market: Market, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    market.close_bars(UP_AND_DOWN)
+    monkeypatch.setattr(preview, "MOST_STEPS", 12)
+    body = {"formula_code": "if close > 1: buy()", "symbol": "ACME", "resolution": "1D"}
+    assert len(client_of(person()).post(PATH, body).json()["bar_times"]) == 4

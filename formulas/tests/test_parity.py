@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from datafeed.models import Bar
+from datafeed.models import Bar, Gap
 from formulas import backtests, live, parity
 from formulas.engine.command import answer
 from formulas.models import Certificate, Deployment, Formula, Signal, Subscription
@@ -98,7 +98,6 @@ def test_it_stays_exact_through_restarts_pauses_and_more_bars(
 
 
 def test_a_flipped_bar_is_found_and_named(deployed: Deployment, certified: Any) -> None:
-    certified()
     signal = Signal.objects.filter(side="buy").order_by("bar_time")[1]
     place = Signal.objects.filter(bar_time__lt=signal.bar_time).count()
     Bar.objects.filter(opened_at=signal.bar_time).update(open=1, high=20, low=1, close=1)
@@ -162,11 +161,103 @@ def test_a_past_written_anew_with_its_bars_is_found_by_the_chain(
 ) -> None:
     certified()
     # Somebody changes the last signal and the bar that decided it, so that the replay agrees with what is stored.
+    Certificate.objects.all().delete()
     signal = Signal.objects.order_by("-bar_time")[0]
     Bar.objects.filter(opened_at=signal.bar_time).update(close=signal.price + 1, high=30)
     Signal.objects.filter(pk=signal.pk).update(price=signal.price + 1)
     found = certified()["deployments"][0]["first_difference"]
     assert (found["field"], found["signal"]) == ("hash", Signal.objects.count() - 1)
+
+
+@pytest.mark.parametrize("place", [0, 20, 47])
+def test_a_bar_that_was_changed_after_its_certificate_shows_as_such(
+    deployed: Deployment, certified: Any, monkeypatch: pytest.MonkeyPatch, place: int
+) -> None:
+    monkeypatch.setattr(parity, "BLOCK_BARS", 1)
+    assert certified()["status"] == "exact"
+    bar, signals = Bar.objects.order_by("opened_at")[place], Signal.objects.count()
+    Bar.objects.filter(pk=bar.pk).update(volume=bar.volume + 1)  # which no signal follows from
+    for _ in range(2):
+        body = certified()
+        found = body["deployments"][0]["first_difference"]
+        assert (body["status"], found["field"], found["bar_time"]) == ("differs", "bars", moment(bar.opened_at))
+    assert body["deployments"][0]["signals"] == signals
+    Bar.objects.filter(pk=bar.pk).update(volume=bar.volume)
+    assert certified()["status"] == "exact"
+
+
+def test_a_bar_that_is_taken_away_or_put_in_shows_and_one_that_fills_a_gap_does_not(
+    market: Market, deployed: Deployment, certified: Any
+) -> None:
+    hole = Bar.objects.order_by("opened_at")[3]  # long before the first signal
+    certified()
+    hole.delete()
+    found = certified()["deployments"][0]["first_difference"]
+    assert (found["field"], found["bar_time"]) == ("bars", moment(FIRST_DAY))
+    Certificate.objects.all().delete()
+    Bar.objects.filter(opened_at__lt=hole.opened_at).delete()
+    Deployment.objects.update(warm_from=hole.opened_at)
+    assert certified()["status"] == "exact"
+    hole.save(force_insert=True)
+    assert certified()["deployments"][0]["first_difference"]["field"] == "bars"
+    Gap.objects.create(series=market.series, since=hole.opened_at, until=hole.opened_at + DAY, filled_at=clock.now())
+    assert certified()["status"] == "exact"
+    assert certified()["status"] == "exact"
+
+
+def test_two_certificates_at_once_do_not_disturb_each_other(
+    market: Market, deployed: Deployment, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    real = parity.certify
+
+    def certify(*args: Any) -> Any:
+        monkeypatch.setattr(parity, "certify", real)
+        before = Signal.objects.count()
+        run_live(market, WAVE * 2)
+        assert Signal.objects.count() > before
+        assert parity.check_deployment(deployed).status == "exact"
+        return real(*args)
+
+    monkeypatch.setattr(parity, "certify", certify)
+    # The one that began first ends last; it must neither see the signals of the other nor take its place.
+    assert parity.check_deployment(deployed).status == "exact"
+    newest = Bar.objects.order_by("-opened_at").first()
+    assert newest is not None
+    assert Certificate.objects.get().through == newest.opened_at
+
+
+def test_the_export_holds_what_was_raised_since_the_certificate(
+    market: Market, client_of: Any, deployed: Deployment, certified: Any
+) -> None:
+    certified()
+    run_live(market, WAVE * 2)
+    response = client_of(deployed.formula.author).get(f"{V1}/deployments/{deployed.pk}/record")
+    assert answer(["certify"], response.content.decode()) == ('{"parity": "exact"}', 0)
+    assert len(response.json()["signals"]) == Signal.objects.count()
+
+
+def test_stops_and_targets_are_signals_and_are_certified(
+    market: Market, person: Any, formula_of: Any, client_of: Any
+) -> None:
+    market.close_bars(WAVE)
+    code = "if crossover(close, sma(close, 3)): buy()\ntake_profit(pct=3)\nstop_loss(pct=6)\ntrail(pct=9)"
+    formula = Formula.objects.get(pk=formula_of(person("bob"), code)["id"])
+    deployment = deploy_formula(formula=formula, instrument=market.instrument, resolution="1D")
+    for close in WAVE * 4:
+        if market.days % 5 == 0:
+            live.forget()
+        run_live(market, [close])
+    ended = Signal.objects.filter(action="take_profit")
+    assert len(ended) > 2
+    assert {signal.side for signal in ended} == {"sell"}
+    assert ended[0].reason[0]["expression"] == "take_profit"
+    assert parity.check_deployment(deployment).status == "exact"
+    shown = client_of(formula.author).get(f"{V1}/signals/{ended[0].pk}").json()
+    assert (shown["action"], shown["price"]) == ("take_profit", float(ended[0].price))
+    ended[1].delete()
+    found = parity.check_deployment(deployment).first_difference
+    assert found is not None
+    assert found["expected"]["action"] == "take_profit"
 
 
 def test_the_export_certifies_without_the_platform(client_of: Any, deployed: Deployment, certified: Any) -> None:
@@ -243,6 +334,48 @@ def test_a_market_that_is_reset_begins_its_chain_anew(market: Market, deployed: 
     body = certified()
     assert (body["status"], body["deployments"][0]["signals"]) == ("exact", Signal.objects.count())
     assert Signal.objects.count() > 5
+
+
+@pytest.mark.parametrize("is_paused_still", [False, True])
+def test_bars_that_were_skipped_before_a_reset_stay_skipped(
+    market: Market, deployed: Deployment, certified: Any, is_paused_still: bool
+) -> None:
+    set_deployment_status(deployment=deployed, status="paused")
+    run_live(market, WAVE * 2)
+    kept = market.days
+    if not is_paused_still:
+        set_deployment_status(deployment=deployed, status="running")
+    run_live(market, WAVE)
+    Bar.objects.filter(opened_at__gte=FIRST_DAY + (kept - 3) * DAY).delete()
+    rewind_deployments()
+    live.forget()
+    market.days = kept - 3
+    run_live(market, WAVE * 2)
+    if is_paused_still:
+        set_deployment_status(deployment=deployed, status="running")
+        run_live(market, WAVE)
+    body = certified()
+    assert body["status"] == "exact", body
+    before = FIRST_DAY + (kept - 3) * DAY
+    assert Signal.objects.filter(bar_time__gte=before).exists()
+    assert not Signal.objects.filter(bar_time__gte=before - 13 * DAY, bar_time__lt=before).exists()
+
+
+def test_what_is_due_is_certified_some_at_a_time_who_waited_longest_first(
+    market: Market, deployed: Deployment, formula_of: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(parity, "DUE_AT_ONCE", 2)
+    formula = Formula.objects.get(pk=formula_of(deployed.formula.author)["id"])
+    for n in (3, 5, 6):
+        deploy_formula(formula=deployed.formula, instrument=market.instrument, resolution="1D", parameters={"n": n})
+    deploy_formula(formula=formula, instrument=market.instrument, resolution="1D")
+    asked: list[int] = []
+    while job := parity.start_checking_due():
+        ids = job.parameters["deployment_ids"]
+        assert len(ids) <= 2
+        asked += ids
+        assert jobs.run_job(job.pk)
+    assert asked == sorted(Deployment.objects.values_list("pk", flat=True))
 
 
 def test_a_version_that_no_longer_compiles_differs(deployed: Deployment, certified: Any) -> None:

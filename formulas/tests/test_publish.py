@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Callable
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -13,7 +14,7 @@ from formulas.engine.chain import first_broken
 from formulas.engine.command import answer
 from formulas.models import Deployment, Formula, Publication, RecordDay, Subscription
 from formulas.tests.conftest import DAY, FIRST_DAY, Market
-from kernel import jobs
+from kernel import clock, jobs
 from kernel.models import Job
 
 pytestmark = pytest.mark.django_db
@@ -406,3 +407,59 @@ def test_bars_that_come_late_do_not_change_what_is_written(
     market.close_bars(WAVE)
     keep_records()
     assert performance(client_of(ann), formula)["days"][:7] == before
+
+
+def test_what_is_due_is_found_however_many_records_there_are(
+    person: Any, formula_of: Any, publish: Publish, market: Market, django_assert_max_num_queries: Any
+) -> None:
+    ann = person("ann")
+    others = [other_market(name) for name in ("ONE", "TWO")]
+    for other in others:
+        other.close_bars(WAVE * 2)
+    for number in range(6):
+        publish(ann, formula_of(ann, f"if close > {number + 1}: buy()"), symbols=["ACME", "ONE", "TWO"])
+    assert records.due_publications() == []
+    for one in (market, *others):
+        one.close_bars(WAVE)
+    # Records, newest days, universes and their series in four, and one for each market.
+    with django_assert_max_num_queries(7):
+        due = records.due_publications()
+    assert due == list(Publication.objects.order_by("pk").values_list("pk", flat=True))
+    assert keep_records() == 6 * 7
+    assert records.due_publications() == []
+
+
+def test_a_record_of_today_that_is_up_to_date_costs_no_look_at_bars(
+    person: Any, formula_of: Any, publish: Publish, market: Market, monkeypatch: Any
+) -> None:
+    market.series.provider = "alpaca"
+    market.series.save()
+    now = clock.from_epoch(FIRST_DAY + 16 * DAY + 60)
+    monkeypatch.setattr(clock, "now", lambda: now)
+    ann = person("ann")
+    published = publish(ann, formula_of(ann)).json()
+    assert published["verified"]
+    with monkeypatch.context() as blind:
+        blind.setattr(records, "read_bars", lambda *args, **options: 1 / 0)
+        assert records.due_publications() == []
+    market.close_bars(WAVE[:3])
+    now += timedelta(days=2, hours=1)
+    assert len(records.due_publications()) == 1
+
+
+def test_many_days_are_caught_up_in_one_run_over_the_bars(
+    person: Any, formula_of: Any, publish: Publish, market: Market, monkeypatch: Any
+) -> None:
+    ann = person("ann")
+    publish(ann, formula_of(ann, IN_AND_OUT))
+    market.close_bars(WAVE * 9)
+    runs: list[int] = []
+    real = records.run_account
+
+    def run(program: Any, bars: Any, terms: Any) -> Any:
+        runs.append(len(bars))
+        return real(program, bars, terms)
+
+    monkeypatch.setattr(records, "run_account", run)
+    assert keep_records() == 71
+    assert runs == [88]

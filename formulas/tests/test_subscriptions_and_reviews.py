@@ -61,3 +61,17 @@ def test_subscribers_review_once_and_authors_never(person: Any, client_of: Any, 
     assert client_of(bob).put(own, {"rating": 3}).json()["rating"] == 3
     assert client_of(bob).delete(own).status_code == 204
     assert client_of(eve).get(f"/formulas/{pk}").json()["total_reviews"] == 0
+
+
+def test_ones_own_review_is_found_however_many_there_are(person: Any, client_of: Any, formula_of: Any) -> None:
+    pk = formula_of(person("ann"))["id"]
+    for name in ("bob", "eve", "joe"):
+        client = client_of(person(name))
+        client.post("/subscriptions/", {"formula_id": pk})
+        client.post("/reviews/", {"formula_id": pk, "rating": 4, "comment": name, "is_anonymous": name == "bob"})
+        path = f"/reviews/formula/{pk}"
+        assert [row["comment"] for row in client.get(path, {"is_mine": "true"}).json()["results"]] == [name]
+    assert [row["comment"] for row in client.get(path, {"is_mine": False}).json()["results"]] == ["eve", "bob"]
+    assert client.get(path).json()["total"] == 3
+    assert client.get(path, {"is_mine": "perhaps"}).json()["errors"].keys() == {"is_mine"}
+    assert client_of(person("zoe")).get(path, {"is_mine": True}).json()["total"] == 0

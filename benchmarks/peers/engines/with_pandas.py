@@ -1,5 +1,6 @@
 """Live bars the way of bots that hand a table to a strategy: columns of indicators, then a column of signals."""
 
+from itertools import islice
 from typing import Any
 
 import pandas as pd
@@ -7,8 +8,8 @@ import pandas as pd
 from benchmarks.peers.engines.worker import Columns, Thunk
 
 
-def live(markets: list[Columns], pairs: list[list[int]], window: int) -> Thunk:
-    """One closed bar of each instrument: the table of its last bars, with every formula's columns computed anew."""
+def live(markets: list[Columns], pairs: list[list[int]], window: int, bars: int) -> Thunk:
+    """Closed bars of each instrument: the table of its last bars, with every formula's columns computed anew."""
     tables = [
         pd.DataFrame({name: column for name, column in market.items() if name != "time"}).assign(
             date=pd.to_datetime(market["time"], unit="s", utc=True)
@@ -18,11 +19,11 @@ def live(markets: list[Columns], pairs: list[list[int]], window: int) -> Thunk:
     ends = iter(range(window + 2, len(tables[0])))
 
     def work() -> dict[str, Any]:
-        end = next(ends)
         found = 0
-        for table in tables:
-            seen = table.iloc[end - window : end].reset_index(drop=True)
-            found += sum(_enters(seen.copy(), fast, slow) for fast, slow in pairs)
+        for end in islice(ends, bars):
+            for table in tables:
+                seen = table.iloc[end - window : end].reset_index(drop=True)
+                found += sum(_enters(seen.copy(), fast, slow) for fast, slow in pairs)
         return {"signals": found}
 
     return work

@@ -1,5 +1,6 @@
 """TA-Lib and numpy: signals alone on history, and two ways to follow live bars."""
 
+from itertools import islice
 from typing import Any
 
 import numpy as np
@@ -24,8 +25,8 @@ def backtest(market: Columns) -> Thunk:
     return work
 
 
-def live_stream(markets: list[Columns], pairs: list[list[int]], window: int) -> Thunk:
-    """One closed bar: an open `talib.stream` for each average of each formula on each instrument is carried on."""
+def live_stream(markets: list[Columns], pairs: list[list[int]], window: int, bars: int) -> Thunk:
+    """Closed bars: an open `talib.stream` for each average of each formula on each instrument is carried on."""
     closes = [market["close"] for market in markets]
     handles = [
         [(stream.SMA(close[:window], fast).update, stream.SMA(close[:window], slow).update) for fast, slow in pairs]
@@ -36,30 +37,31 @@ def live_stream(markets: list[Columns], pairs: list[list[int]], window: int) -> 
 
     def work() -> dict[str, Any]:
         found = 0
-        for price, row, before in zip(next(rest), handles, above, strict=True):
-            for place, (fast, slow) in enumerate(row):
-                now = fast(price) > slow(price)
-                found += now and not before[place]
-                before[place] = now
+        for prices in islice(rest, bars):
+            for price, row, before in zip(prices, handles, above, strict=True):
+                for place, (fast, slow) in enumerate(row):
+                    now = fast(price) > slow(price)
+                    found += now and not before[place]
+                    before[place] = now
         return {"signals": found}
 
     work()
     return work
 
 
-def live_arrays(markets: list[Columns], pairs: list[list[int]], window: int) -> Thunk:
-    """One closed bar: both averages of the last bars computed anew, for each formula on each instrument."""
+def live_arrays(markets: list[Columns], pairs: list[list[int]], window: int, bars: int) -> Thunk:
+    """Closed bars: both averages of the last bars computed anew, for each formula on each instrument."""
     closes = [market["close"] for market in markets]
     ends = iter(range(window + 2, len(closes[0])))
 
     def work() -> dict[str, Any]:
-        end = next(ends)
         found = 0
-        for close in closes:
-            seen = close[end - window : end]
-            for fast, slow in pairs:
-                above = talib.SMA(seen, fast) > talib.SMA(seen, slow)
-                found += bool(above[-1] and not above[-2])
+        for end in islice(ends, bars):
+            for close in closes:
+                seen = close[end - window : end]
+                for fast, slow in pairs:
+                    above = talib.SMA(seen, fast) > talib.SMA(seen, slow)
+                    found += bool(above[-1] and not above[-2])
         return {"signals": found}
 
     return work

@@ -6,12 +6,16 @@ header, then its parts, each at a place and of a size that the header names.
 
 from formulas.engine.steps.account import (
     BARS_HELD,
+    BEST,
+    CASH,
     ENTRY_PRICE,
     EQUITY,
     MOST_TRADES_A_BAR,
     TRADE_DOUBLES,
     UNITS,
     advance,
+    is_calm,
+    mark,
     position_of,
     side_of,
     waits,
@@ -34,11 +38,12 @@ ACCOUNT_COLUMNS = 4
 
 # The header: how far apart columns lie, bars before the first decision, whether decisions are heard a bar late,
 # whether there is an account, trades that the log has room for, the addresses for equity and for whether something
-# is held, where the state keeps what was asked last; the addresses of prices; then place and size of each part.
+# is held, where the state keeps what was asked last, the column that says where something new is asked; then place
+# and size of each part.
 STRIDE, WARMUP, IS_LATE, HAS_ACCOUNT, LOG_ROOM, EQUITY_OUT, HELD_OUT, MEMORY = 0, 1, 2, 3, 4, 5, 6, 7
-OPENS, HIGHS, LOWS, CLOSES = 8, 9, 10, 11
-SOURCES, FRAMES, FREE, BOUND, ACTIONS, SINKS = 12, 14, 16, 18, 20, 22
-HEADER_INTS = 24
+NEWS = 8
+SOURCES, FRAMES, FREE, BOUND, ACTIONS, SINKS = 9, 11, 13, 15, 17, 19
+HEADER_INTS = 21
 # A source is an address (0: the number of the bar) and a column; a sink a column and an address.
 PAIR_INTS = 2
 # A frame: period, offset, place of its state, its first column, place and number of its rows, of its spreads.
@@ -78,6 +83,26 @@ def flags_from(address: int) -> Flags:
 def run_rows(rows: Ints, count: int, state: Floats, values: Floats, stride: int, first: int, bars: int) -> None:
     """Compute nodes one after the other, each over `bars` bars from `first` on."""
     raise TypeError(rows)
+
+
+def run_lanes(rows: Ints, count: int, state: Floats, values: Floats, lanes: int, first: int, stop: int) -> None:
+    """Compute nodes one after the other for one bar of the instruments from `first` up to `stop` of all `lanes`.
+
+    Of each node the states of all instruments stand side by side, and so do their values.
+    """
+    raise TypeError(rows)
+
+
+def true_ones(watched: Ints, count: int, values: Floats, lanes: int, first: int, stop: int, found: Ints) -> int:
+    """Which of the watched nodes hold on which instruments, and how many: the place among the watched, by lane."""
+    holding = 0
+    for k in range(count):
+        column = floats_at(values, watched[k] * lanes)
+        for i in range(first, stop):
+            if column[i] == 1.0:
+                found[holding] = k * lanes + i
+                holding += 1
+    return holding
 
 
 def run(tape: Ints, state: Floats, values: Floats, account: Floats, log: Floats, start: int, stop: int) -> int:
@@ -163,29 +188,110 @@ def spread(given: Floats, places: Floats, released: int, target: Floats, count: 
 
 
 def trade(tape: Ints, state: Floats, values: Floats, account: Floats, log: Floats, at: int, count: int) -> None:
-    """Move the account over a block, and with it the nodes that read it."""
-    stride = tape[STRIDE]
-    equity = floats_from(tape[EQUITY_OUT])
-    held = flags_from(tape[HELD_OUT])
+    """Move the account over a block, and with it the nodes that read it.
+
+    Bars at which nothing can happen to the account are passed over together.
+    """
+    may_rest = tape[BOUND + 1] == 0 and tape[IS_LATE] == 0
+    news = floats_at(values, tape[NEWS] * tape[STRIDE])
     asked = floats_at(state, tape[MEMORY])
-    opening = floats_from(tape[OPENS])
-    high = floats_from(tape[HIGHS])
-    low = floats_from(tape[LOWS])
-    close = floats_from(tape[CLOSES])
+    if may_rest:
+        read_news(tape, values, count, news)
+    i = 0
+    while i < count:
+        after = i
+        if may_rest and is_calm(account):
+            asking = next_asking(tape, values, i, count, news, asked, account)
+            after = rest(tape, values, account, log, at, i, min(asking + 1, count))
+            if after > asking:
+                ask(tape, values, asking, asked)
+                settle(tape, asked, account, log, at + asking)
+        if after == i:
+            trade_bar(tape, state, values, account, log, at, i)
+            after += 1
+        i = after
+
+
+def trade_bar(tape: Ints, state: Floats, values: Floats, account: Floats, log: Floats, at: int, i: int) -> None:
+    """Move the account over one bar of a block, and decide at its close."""
+    stride = tape[STRIDE]
+    asked = floats_at(state, tape[MEMORY])
+    bar = at + i
+    opening = values[OPEN * stride + i]
+    high = values[HIGH * stride + i]
+    advance(account, log, bar, opening, high, values[LOW * stride + i], values[PRICE * stride + i])
+    floats_from(tape[EQUITY_OUT])[bar] = account[EQUITY]
+    flags_from(tape[HELD_OUT])[bar] = account[UNITS] != 0.0
+    if tape[BOUND + 1] != 0:
+        show_account(account, floats_at(values, ACCOUNT_COLUMN * stride + i), stride)
+        run_rows(ints_at(tape, tape[BOUND]), tape[BOUND + 1], state, values, stride, i, 1)
+    if tape[IS_LATE] != 0:
+        settle(tape, asked, account, log, bar - 1)
+        ask(tape, values, i, asked)
+    elif fires(tape, values, i) and not is_settled(tape, values, i, asked, account):
+        ask(tape, values, i, asked)
+        settle(tape, asked, account, log, bar)
+
+
+def read_news(tape: Ints, values: Floats, count: int, news: Floats) -> None:
+    """For each bar of a block 0 where no action is asked for, 1 where the same is as at the bar before, else more."""
+    stride = tape[STRIDE]
     for i in range(count):
-        bar = at + i
-        advance(account, log, bar, opening[bar], high[bar], low[bar], close[bar])
-        equity[bar] = account[EQUITY]
-        held[bar] = account[UNITS] != 0.0
-        if tape[BOUND + 1] != 0:
-            show_account(account, floats_at(values, ACCOUNT_COLUMN * stride + i), stride)
-            run_rows(ints_at(tape, tape[BOUND]), tape[BOUND + 1], state, values, stride, i, 1)
-        if tape[IS_LATE] != 0:
-            settle(tape, asked, account, log, at + i - 1)
-            ask(tape, values, i, asked)
-        elif fires(tape, values, i) and not is_settled(tape, values, i, asked, account):
-            ask(tape, values, i, asked)
-            settle(tape, asked, account, log, at + i)
+        news[i] = 1.0
+    for k in range(tape[ACTIONS + 1]):
+        guard = floats_at(values, tape[tape[ACTIONS] + ACTION_INTS * k + GUARD] * stride)
+        for i in range(count):
+            news[i] *= 0.0 if guard[i] == 1.0 else 1.0
+    for i in range(count):
+        news[i] = 1.0 - news[i]
+    news[0] *= 2.0
+    for k in range(tape[ACTIONS + 1]):
+        row = tape[ACTIONS] + ACTION_INTS * k
+        guard = floats_at(values, tape[row + GUARD] * stride)
+        amount = floats_at(values, tape[row + AMOUNT] * stride)
+        for i in range(1, count):
+            news[i] *= (1.0 if guard[i] == guard[i - 1] else 2.0) * (1.0 if amount[i] == amount[i - 1] else 2.0)
+
+
+def next_asking(
+    tape: Ints, values: Floats, first: int, count: int, news: Floats, asked: Floats, account: Floats
+) -> int:
+    """The first bar at which something is asked that was not settled; `count` where there is none."""
+    known = 0.0
+    for i in range(first, count):
+        if news[i] > known:
+            if not is_settled(tape, values, i, asked, account):
+                return i
+            known = 1.0
+    return count
+
+
+def rest(tape: Ints, values: Floats, account: Floats, log: Floats, at: int, first: int, stop: int) -> int:
+    """Mark a calm account over bars of a block; where it ended, which is sooner when it is ruined."""
+    equity = floats_at(floats_from(tape[EQUITY_OUT]), at)
+    held = flags_from(tape[HELD_OUT])
+    close = floats_at(values, PRICE * tape[STRIDE])
+    cash = account[CASH]
+    units = account[UNITS]
+    i = first
+    if units == 0.0:
+        for j in range(first, stop):
+            equity[j] = cash + units * close[j]
+        i = stop
+    else:
+        high = floats_at(values, HIGH * tape[STRIDE])
+        low = floats_at(values, LOW * tape[STRIDE])
+        best = account[BEST]
+        while i < stop and cash + units * close[i] > 0.0:
+            equity[i] = cash + units * close[i]
+            best = max(best, high[i]) if units > 0.0 else min(best, low[i])
+            i += 1
+        account[BEST] = best
+    for j in range(first, i):
+        held[at + j] = units != 0.0
+    if i > first:
+        mark(account, log, at + i - 1, close[i - 1])
+    return i
 
 
 def is_settled(tape: Ints, values: Floats, i: int, asked: Floats, account: Floats) -> bool:

@@ -12,7 +12,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from formulas.engine.kernels import store
+from formulas.engine.kernels.addresses import address
 from formulas.engine.kernels.machine_code import NUMBER, ROWS, WHOLE, Library
+from formulas.engine.steps.measures import MEASURES
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
@@ -24,37 +26,40 @@ class Kernels:
 
     _run: Any
     _run_rows: Any
-    _deepest: Any
+    _run_lanes: Any
+    _true_ones: Any
+    _measure: Any
     _library: Library
 
-    def run(
-        self, tape: Ints, state: Floats, values: Floats, account: Floats, log: Floats, start: int, stop: int
-    ) -> int:
-        """See drivers.run."""
-        arrays = (_address(array) for array in (tape, state, values, account, log))
-        at: int = self._run(*arrays, start, stop)
-        return at
+    def bound_run(self, *arrays: NDArray[Any]) -> Callable[[int, int], int]:
+        """drivers.run on these arrays, to be called with the first bar and the one after the last."""
+        return partial(self._run, *map(address, arrays))
 
     def run_rows(
         self, rows: Ints, state: Floats, values: Floats, stride: int = 1, first: int = 0, bars: int = 1
     ) -> None:
         """See drivers.run_rows."""
-        self._run_rows(_address(rows), len(rows), _address(state), _address(values), stride, first, bars)
+        self._run_rows(address(rows), len(rows), address(state), address(values), stride, first, bars)
 
-    def bound_rows(self, rows: Ints, state: Floats, values: Floats) -> Callable[[], None]:
-        """`run_rows` for one bar, to be called again and again; the caller keeps the arrays."""
-        return partial(self._run_rows, _address(rows), len(rows), _address(state), _address(values), 1, 0, 1)
+    def bound_lanes(self, rows: Ints, state: Floats, values: Floats) -> Callable[[int, int], None]:
+        """drivers.run_lanes, on a table of values by node and lane, from one lane up to another."""
+        return partial(self._run_lanes, address(rows), len(rows), address(state), address(values), values.shape[1])
 
-    def deepest(self, equity: Floats, start: float) -> tuple[float, float]:
-        """See steps.falls."""
-        found = np.empty(2)
-        self._deepest(_address(np.ascontiguousarray(equity)), len(equity), start, _address(found))
-        return float(found[0]), float(found[1])
+    def bound_watch(self, watched: Ints, values: Floats, found: Ints) -> Callable[[int, int], int]:
+        """drivers.true_ones on the same, which fills `found`."""
+        places = address(watched), len(watched), address(values), values.shape[1]
+        return lambda first, stop: int(self._true_ones(*places, first, stop, address(found)))
 
-
-def _address(array: NDArray[Any]) -> int:
-    data: int = array.__array_interface__["data"][0]
-    return data
+    def measure(
+        self, equity: Floats, start: float, returns: Floats, market: Floats, trades: Floats, closed: int
+    ) -> list[float]:
+        """See steps.measures."""
+        found = np.empty(MEASURES)
+        curve, rows = np.ascontiguousarray(equity), np.ascontiguousarray(trades)
+        of_both = address(returns), address(market), returns.size
+        self._measure(address(curve), curve.size, start, *of_both, address(rows), len(rows), closed, address(found))
+        sums: list[float] = found.tolist()
+        return sums
 
 
 def load() -> Kernels:
@@ -63,5 +68,7 @@ def load() -> Kernels:
     library = Library(code)
     run = library.function("run", WHOLE, ROWS, ROWS, ROWS, ROWS, ROWS, WHOLE, WHOLE)
     run_rows = library.function("run_rows", None, ROWS, WHOLE, ROWS, ROWS, WHOLE, WHOLE, WHOLE)
-    deepest = library.function("deepest", None, ROWS, WHOLE, NUMBER, ROWS)
-    return Kernels(run, run_rows, deepest, library)
+    lanes = library.function("run_lanes", None, ROWS, WHOLE, ROWS, ROWS, *[WHOLE] * 3)
+    true_ones = library.function("true_ones", WHOLE, ROWS, WHOLE, ROWS, *[WHOLE] * 3, ROWS)
+    measure = library.function("measure", None, ROWS, WHOLE, NUMBER, ROWS, ROWS, WHOLE, ROWS, WHOLE, WHOLE, ROWS)
+    return Kernels(run, run_rows, lanes, true_ones, measure, library)

@@ -11,10 +11,11 @@ from formulas.engine.kernels import drivers
 from formulas.engine.kernels.translator import Step, Translator, declared_like
 from formulas.engine.kernels.values import FLAGS, FLOATS, joined
 from formulas.engine.operations import OPERATIONS, Operation
-from formulas.engine.steps.falls import deepest
+from formulas.engine.steps.measures import measure
 
 MOST_LENGTHS, MOST_INPUTS = 2, 6
-OP, STATE, LENGTHS, INPUTS, OUTPUT = 0, 1, 2, 4, 10
+OP, STATE, LENGTHS, INPUTS, OUTPUT, SIZE = 0, 1, 2, 4, 10, 11
+KIND_NAMES = {list[int]: "Ints", list[float]: "Floats", int: "int"}
 
 
 def source_of_all() -> ir.Module:
@@ -25,8 +26,13 @@ def source_of_all() -> ir.Module:
     loops = {operation.name: translator.translate(*_loop(operation)) for operation in OPERATIONS.values()}
     names = {**vars(drivers), **{f"over_{name}": loop for name, loop in loops.items()}}
     translator.is_given_by(drivers.run_rows, translator.translate(_dispatch(), names, is_entry=True))
+    across = {
+        f"across_{operation.name}": translator.translate(*_across(operation)) for operation in OPERATIONS.values()
+    }
+    translator.translate(_dispatch_lanes(), {**vars(drivers), **across}, is_entry=True)
+    translator.function_of(drivers.true_ones, is_entry=True)
     translator.function_of(drivers.run, is_entry=True)
-    translator.function_of(deepest, is_entry=True)
+    translator.function_of(measure, is_entry=True)
     return module
 
 
@@ -56,23 +62,49 @@ def _loop(operation: Operation) -> tuple[str, dict[str, object]]:
     return "\n".join(lines), {**vars(drivers), "step": operation.step}
 
 
+def _across(operation: Operation) -> tuple[str, dict[str, object]]:
+    """The text of a function that calls a step for one instrument after the other; see drivers.run_lanes."""
+    has_state, lengths, inputs = arity(operation)
+    given = [f"n{i}: int" for i in range(lengths)] + [f"x{i}: Floats" for i in range(inputs)]
+    state = ["floats_at(s, size * i)"] * has_state
+    passed = state + [f"n{i}" for i in range(lengths)] + [f"x{i}[i]" for i in range(inputs)]
+    lines = [
+        f"def across_{operation.name}(s: Floats, {', '.join(given)}, y: Floats, size: int, first: int, stop: int)"
+        " -> None:",
+        "    for i in range(first, stop):",
+        f"        y[i] = step({', '.join(passed)})",
+    ]
+    return "\n".join(lines), {**vars(drivers), "step": operation.step}
+
+
 def _dispatch() -> str:
     """The text of the function that computes one row of a program after the other; see drivers.run_rows."""
+    return _dispatched(drivers.run_rows, "over", "", "* stride + first", "bars")
+
+
+def _dispatch_lanes() -> str:
+    """The same for drivers.run_lanes."""
+    return _dispatched(drivers.run_lanes, "across", "* lanes", "* lanes", f"rows[row + {SIZE}], first, stop")
+
+
+def _dispatched(function: Step, prefix: str, state: str, column: str, rest: str) -> str:
+    """The text of a function that calls for each row the loop of its operation on the columns that the row names."""
+    kinds = {name: KIND_NAMES[one.annotation] for name, one in inspect.signature(function).parameters.items()}
     lines = [
-        inspect.getsource(drivers.run_rows).splitlines()[0],
+        f"def {function.__name__}({', '.join(f'{name}: {kind}' for name, kind in kinds.items())}) -> None:",
         "    for k in range(count):",
         f"        row = {drivers.ROW_INTS} * k",
         f"        op = rows[row + {OP}]",
-        f"        s = floats_at(state, rows[row + {STATE}])",
-        f"        y = floats_at(values, rows[row + {OUTPUT}] * stride + first)",
+        f"        s = floats_at(state, rows[row + {STATE}] {state})",
+        f"        y = floats_at(values, rows[row + {OUTPUT}] {column})",
     ]
     for code, operation in enumerate(OPERATIONS.values()):
         _, lengths, inputs = arity(operation)
         passed = [f"rows[row + {LENGTHS + i}]" for i in range(lengths)]
-        passed += [f"floats_at(values, rows[row + {INPUTS + i}] * stride + first)" for i in range(inputs)]
+        passed += [f"floats_at(values, rows[row + {INPUTS + i}] {column})" for i in range(inputs)]
         lines += [
             f"        {'el' if code else ''}if op == {code}:",
-            f"            over_{operation.name}(s, {', '.join(passed)}, y, bars)",
+            f"            {prefix}_{operation.name}(s, {', '.join(passed)}, y, {rest})",
         ]
     return "\n".join(lines)
 

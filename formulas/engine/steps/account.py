@@ -70,6 +70,12 @@ def waits(s: State) -> bool:
     return s[WANT] == s[WANT] or is_protected or s[ORDERED_TRAIL] == s[ORDERED_TRAIL]
 
 
+def is_calm(s: State) -> bool:
+    """Whether the next bar can change no more than what the account is worth, as long as it is worth something."""
+    is_protected = s[STOP] == s[STOP] or s[TARGET] == s[TARGET] or s[TRAIL] == s[TRAIL] or s[PERCENT] == s[PERCENT]
+    return not is_protected and not waits(s)
+
+
 def forget_position(s: State) -> None:
     """Nothing is held, and nothing protects it."""
     s[ENTRY_PRICE] = NAN

@@ -3,7 +3,7 @@
 import pytest
 
 from formulas.engine import LiveProgram, Terms, compile_formula, run_history
-from formulas.engine.backtest import backtest
+from formulas.engine.backtest import backtest, hold, run_account
 from formulas.engine.bars import Bars
 from formulas.engine.tests.markets import bits, closes, random_walk
 from formulas.engine.tests.plain_broker import plain_backtest
@@ -42,6 +42,25 @@ STATEFUL = [
     "if position == 0 and rsi < 50: buy(size=0.4)\nif bars_held > 6 or close > entry_price * 1.01: close()",
     "if equity > 10000: short(size=0.2)\nelif equity < 9990: cover()\nelse: buy()",
 ]
+
+
+HELD = {
+    "an ordinary market": (WALK, Terms()),
+    "one bar": (closes(5.0), Terms()),
+    "a price that cannot be paid for a while": (closes(*[1000.0] * 20, *[8.0] * 5, 9.0), Terms(100.0, size_units=1.0)),
+    "a fee that is never paid": (WALK, Terms(100.0, minimum_fee=500.0)),
+    "a market below zero": (closes(4.0, 4.0, 3.0, -2.0, -1.0, -1.0, 2.0, 5.0, 6.0), Terms()),
+}
+
+
+@pytest.mark.parametrize("mode", ["on", "off"])
+@pytest.mark.parametrize(("bars", "terms"), HELD.values(), ids=HELD)
+def test_buying_and_holding_is_the_account_that_buys_whenever_it_can(monkeypatch, bars, terms, mode):
+    monkeypatch.setenv("SIGNALBOX_KERNELS", mode)
+    held, walked = hold(bars, terms), run_account(compile_formula("buy()"), bars, terms)[0]
+    assert bits(held.equity.tolist()) == bits(walked.equity.tolist())
+    assert held.held.tolist() == walked.held.tolist()
+    assert list(held.trades) == list(walked.trades)
 
 
 @pytest.mark.parametrize("formula", STATEFUL)

@@ -99,6 +99,29 @@ def test_a_step_gives_the_same_wherever_its_bars_are_split(monkeypatch, name):
         assert bits(values[7 * 400 :].tolist()) == expected, size
 
 
+@pytest.mark.parametrize("name", OPERATIONS)
+def test_a_step_gives_each_of_several_instruments_its_own(monkeypatch, name):
+    monkeypatch.setenv("SIGNALBOX_KERNELS", "on")
+    operation, kernels = OPERATIONS[name], kernels_for(1)
+    has_state, lengths, inputs = arity(operation)
+    numbers, lanes = (7, 3)[:lengths], 3
+    given = np.abs(np.random.default_rng(6).normal(size=(60, 7, lanes)).round(1))
+    size = operation.state(numbers)
+    row = [list(OPERATIONS).index(name), 2, *(*numbers, 0, 0)[:2], *range(inputs), *[0] * (6 - inputs), 7, size]
+    state, values = np.zeros((2 + size) * lanes), np.empty((8, lanes))
+    table = np.array([row], dtype=np.int64)
+    step_lanes = kernels.bound_lanes(table, state, values)
+    alone = [[0.0] * size for _ in range(lanes)]
+    for bar in given:
+        values[:7], values[7] = bar, -1.0
+        step_lanes(0, 2)
+        step_lanes(2, 3)
+        rows = zip(alone, bar[:inputs].T.tolist(), strict=True)
+        assert bits(values[7].tolist()) == bits(
+            [operation.step(*[own] * has_state, *numbers, *inputs_of) for own, inputs_of in rows]
+        )
+
+
 ODD = [
     "close if bar_index % 7 != 3 else log(-1)",
     "0 * (close - 100)",
@@ -189,6 +212,14 @@ def test_a_process_that_computes_little_loads_no_compiler(tmp_path):
         "print([name for name in sys.modules if 'llvmlite' in name or 'numba' in name])"
     )
     assert run_python(code, tmp_path).strip() == "[]"
+
+
+def test_much_work_in_small_pieces_is_done_by_machine_code(monkeypatch):
+    monkeypatch.delenv("SIGNALBOX_KERNELS", raising=False)
+    monkeypatch.setattr(native, "_loaded", [])
+    monkeypatch.setattr(native, "_done", [0])
+    assert [kernels_for(9_000) for _ in range(40)] == [None] * 40, "a request now and then"
+    assert [kernels_for(50_000) is None for _ in range(5)] == [True, True, True, False, False]
 
 
 def test_compiled_code_that_is_damaged_is_made_anew(monkeypatch, tmp_path):

@@ -56,11 +56,11 @@ def test_merged_programs_decide_what_each_decides_alone():
 
 
 @given(seed=st.integers(0, 10_000))
-@settings(max_examples=8, deadline=None, derandomize=True, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=6, deadline=None, derandomize=True, suppress_health_check=[HealthCheck.function_scoped_fixture])
 def test_who_joins_or_leaves_on_the_way_disturbs_nobody(seed):
     chance = random.Random(seed)
     merged = Merged()
-    for index, bar in enumerate(ROWS[:90]):
+    for index, bar in enumerate(ROWS[:60]):
         if chance.random() < 0.15:
             gone = chance.sample(sorted(merged.keys), k=min(len(merged.keys), chance.randrange(4)))
             merged.leave(gone)

@@ -7,6 +7,7 @@ from statistics import NormalDist
 import numpy as np
 import pytest
 
+from formulas.engine.backtest import part
 from formulas.engine.broker import Trade
 from formulas.engine.metrics import Curve, calendar_of, drawdown, measure, returns_of
 from formulas.engine.statistics import (
@@ -118,10 +119,30 @@ def test_bars_within_a_day_are_measured_by_day():
 
 @pytest.mark.parametrize(
     ("days", "periods"),
-    [(range(14), 365.0), ([d for d in range(28) if (d + 3) % 7 < 5], 252.0), (range(0, 70, 7), 365 / 7)],
+    [
+        (range(14), 365.0),
+        ([d for d in range(28) if (d + 3) % 7 < 5], 252.0),
+        (range(0, 70, 7), 365 / 7),
+        ([d for d in range(28) if (d + 3) % 7 in (6, 0, 1, 2, 3)], 260.0),
+        ([d for d in range(28) if (d + 3) % 7 != 5], 312.0),
+        ([3, 4, 5], 365.0),
+    ],
 )
 def test_a_year_is_that_of_the_days_on_which_the_market_trades(days, periods):
     assert calendar_of(np.array(days, dtype=np.int64) * DAY).periods_per_year == pytest.approx(periods)
+
+
+def test_a_week_that_begins_on_sunday_evening_has_five_days():
+    # Hours from Sunday 22:00 to Friday 22:00, as currencies are traded; the first of January 1970 was a Thursday.
+    weeks = [np.arange(5 * 24) * 3600 + (3 + 7 * week) * DAY + 22 * 3600 for week in range(4)]
+    hours = np.concatenate(weeks).astype(np.int64)
+    calendar = calendar_of(hours)
+    assert (calendar.periods_per_year, calendar.by_day) == (260.0, True)
+    one = Curve(100.0, hours, np.linspace(100, 130, hours.size), np.ones(hours.size, dtype=bool), [])
+    assert returns_of(one, calendar).size == 20
+    half = part(one, 0, 240)
+    assert returns_of(half, calendar).tolist() == returns_of(one, calendar)[:10].tolist()
+    assert measure(one, calendar)["cagr"] == pytest.approx(1.3 ** (260 / 20) - 1)
 
 
 def test_the_probabilistic_sharpe_ratio_follows_its_formula():

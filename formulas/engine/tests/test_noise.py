@@ -62,6 +62,13 @@ def forward_record(formula):
     ]
 
 
+@pytest.fixture(scope="module", autouse=True)
+def _kernels():
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("SIGNALBOX_KERNELS", "on")
+        yield
+
+
 @pytest.fixture(scope="module")
 def formulas():
     return [noise(seed) for seed in range(NOISE)]

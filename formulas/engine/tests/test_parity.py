@@ -1,7 +1,6 @@
 """History and live give the same bits, wherever the bars are split and whatever comes after them."""
 
 import math
-import os
 
 import pytest
 from hypothesis import given, settings
@@ -18,6 +17,7 @@ from formulas.engine.tests.random_formulas import random_account_formula, random
 
 WALK = flat_after(random_walk(11, 260), 99.5, 40)
 ROWS = [WALK.row(index) for index in range(len(WALK))]
+BEGINNING = Bars.from_rows(ROWS[:80])
 SEEDS = range(90)
 
 
@@ -43,7 +43,7 @@ def live_values(program, rows):
     return [bits(column) for column in columns], decisions
 
 
-@pytest.mark.parametrize("seed", SEEDS)
+@pytest.mark.parametrize("seed", SEEDS[:30])
 def test_history_and_live_agree_on_bits_for_every_node(seed):
     program = compile_formula(random_formula(seed))
     columns, decisions = live_values(program, ROWS)
@@ -53,7 +53,7 @@ def test_history_and_live_agree_on_bits_for_every_node(seed):
 
 def test_the_random_formulas_act_and_use_every_function():
     programs = [compile_formula(random_formula(seed)) for seed in SEEDS]
-    acting = [program for program in programs if run_history(program, WALK)]
+    acting = [program for program in programs if run_history(program, BEGINNING)]
     used = {node.op for program in programs for node in program.nodes}
     assert len(acting) > len(programs) / 2
     assert set(OPERATIONS) <= used
@@ -94,16 +94,6 @@ def test_a_formula_that_reads_its_account_goes_on_from_a_snapshot_too(seed, spli
     changed = Bars.from_rows([*ROWS[:split], *(bar._replace(high=bar.high + 9.0) for bar in ROWS[split:])])
     before = [decision for decision in decisions if decision.bar_index < split]
     assert [decision for decision in run_history(program, changed) if decision.bar_index < split] == before
-
-
-def test_as_many_pairs_as_are_asked_for_agree_on_bits():
-    """ENGINE_PARITY_PAIRS sets how many (formula, bar) pairs; a million take some minutes."""
-    pairs = int(os.environ.get("ENGINE_PARITY_PAIRS", "15000"))
-    for seed in range(200_000, 200_000 + pairs // len(ROWS)):
-        program = compile_formula(random_formula(seed))
-        columns, decisions = live_values(program, ROWS)
-        assert everything(program, WALK, 64) == columns, seed
-        assert run_history(program, WALK) == decisions, seed
 
 
 @given(seed=st.integers(1000, 100_000), cut=st.integers(1, len(ROWS) - 1))

@@ -5,6 +5,8 @@ import json
 import pytest
 
 from formulas.engine import FormulaError, Terms, Trade, compile_formula, robustness
+from formulas.engine import sweep as sweep_module
+from formulas.engine.accounts import Accounts
 from formulas.engine.backtest import backtest
 from formulas.engine.bars import Bars
 from formulas.engine.broker import LateBroker
@@ -12,7 +14,7 @@ from formulas.engine.robustness import monte_carlo, stress
 from formulas.engine.sweep import (
     SweepError,
     SweepPart,
-    curves,
+    compiled,
     grid,
     joined,
     random_points,
@@ -30,7 +32,8 @@ POINTS = grid({"fast": [3, 5, 8], "slow": [15, 20, 30, 40]})
 
 def test_a_sweep_gives_each_point_what_it_gets_alone():
     alone = [backtest(compile_formula(CROSS, point), WALK) for point in POINTS]
-    together = list(curves(CROSS, WALK, POINTS, Terms()))
+    accounts = Accounts(compiled(CROSS, POINTS), WALK, Terms())
+    together = [accounts.curve(place) for place in range(len(POINTS))]
     assert [bits(curve.equity.tolist()) for curve in together] == [bits(one.equity.tolist()) for one in alone]
     swept = sweep(CROSS, WALK, POINTS)
     assert swept.metrics == [one.metrics for one in alone]
@@ -79,6 +82,12 @@ def test_a_point_that_the_formula_refuses_stops_the_sweep():
         sweep(CROSS, WALK, [{"fast": 5}, {"fast": 99}])
     with pytest.raises(SweepError):
         sweep(CROSS, WALK, [])
+
+
+@pytest.mark.parametrize("threads", [2, 5])
+def test_walking_forward_is_the_same_however_the_points_are_shared_out(monkeypatch, threads):
+    monkeypatch.setattr(sweep_module, "FEWEST_FOR_A_THREAD", 1)
+    assert walk_forward(CROSS, WALK, POINTS, threads=threads) == walk_forward(CROSS, WALK, POINTS, threads=1)
 
 
 def test_walking_forward_chooses_on_the_past_and_is_judged_on_the_future():

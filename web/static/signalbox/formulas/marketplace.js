@@ -1,8 +1,9 @@
 // The marketplace: formulas that others published, narrowed, searched, ordered, and leafed through.
 
-import { announce, byId, el, reporting, say } from '../dom.js';
+import { byId, el, reporting, say } from '../dom.js';
 import { choice, field } from '../forms.js';
 import { about, followers, pageOf, rating, scoreChip } from './figures.js';
+import { Pager } from './pager.js';
 
 const SIZE = 20;
 const SEARCH_AFTER = 300;
@@ -20,8 +21,7 @@ export class MarketplaceView {
   #list = el('ul', { class: 'rows listing' });
   #empty = el('p', { class: 'empty', hidden: true }, 'No formula is like that. Take a filter away.');
   #count = el('p', { class: 'aside', role: 'status' });
-  #pager = el('nav', { class: 'pager', 'aria-label': 'Pages', hidden: true });
-  #page = 1;
+  #pager = new Pager(() => this.#turned());
   #asked = 0;
   #timer = null;
 
@@ -31,7 +31,7 @@ export class MarketplaceView {
     this.node.append(
       el('div', { class: 'page-head' }, el('h1', {}, 'Marketplace'), el('a', { href: '#write' }, 'Write a formula')),
       el('section', { class: 'card filters', 'aria-label': 'Filters' }, this.#form),
-      el('section', { class: 'card results', 'aria-label': 'Formulas' }, this.#problem, this.#count, this.#list, this.#empty, this.#pager));
+      el('section', { class: 'card results', 'aria-label': 'Formulas' }, this.#problem, this.#count, this.#list, this.#empty, this.#pager.node));
   }
 
   async open(me) {
@@ -70,7 +70,7 @@ export class MarketplaceView {
   }
 
   #again() {
-    this.#page = 1;
+    this.#pager.page = 1;
     return this.#read();
   }
 
@@ -79,29 +79,23 @@ export class MarketplaceView {
     const asked = (this.#asked += 1);
     const wanted = [...new FormData(this.#form)].map(([name, value]) => [name, value.trim()]).filter(([, value]) => value);
     await reporting(this.#problem, async () => {
-      const answer = await this.#session.get('formulas/', { is_public: true, ...Object.fromEntries(wanted), size: SIZE, page: this.#page });
+      const answer = await this.#session.get('formulas/', { is_public: true, ...Object.fromEntries(wanted), size: SIZE, page: this.#pager.page });
       // Answers may overtake each other; only the newest question counts.
       if (asked === this.#asked) this.#show(answer);
     });
   }
 
-  #show({ results, total, page, total_pages: pages }) {
+  #show(answer) {
+    const { results, total } = answer;
     this.#list.replaceChildren(...results.map((formula) => this.#row(formula)));
     this.#empty.hidden = results.length > 0;
     say(this.#count, total === 1 ? '1 formula' : `${total} formulas`);
-    this.#pager.hidden = pages < 2;
-    this.#pager.replaceChildren(
-      this.#turn('Previous', page - 1, page > 1), el('span', {}, `Page ${page} of ${pages}`), this.#turn('Next', page + 1, page < pages));
+    this.#pager.show(answer);
   }
 
-  #turn(words, page, isThere) {
-    const press = async () => {
-      this.#page = page;
-      await this.#read();
-      this.#list.querySelector('a')?.focus();
-      announce(`Page ${page}`);
-    };
-    return el('button', { type: 'button', class: 'small', disabled: !isThere, on: { click: press } }, words);
+  async #turned() {
+    await this.#read();
+    this.#list.querySelector('a')?.focus();
   }
 
   #row(formula) {

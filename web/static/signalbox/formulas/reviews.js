@@ -5,6 +5,7 @@ import { confirmed } from '../dialogs.js';
 import { choice, errorLine, onSubmit } from '../forms.js';
 import { moment } from '../format.js';
 
+const NEWEST = 50;
 const POINTS = [['5', '5 – very good'], ['4', '4 – good'], ['3', '3 – fair'], ['2', '2 – poor'], ['1', '1 – bad']];
 
 export class ReviewsCard {
@@ -63,15 +64,18 @@ export class ReviewsCard {
   async #read() {
     const formula = this.#formula;
     if (!formula) return;
-    const [{ results }, stats] = await Promise.all([
-      this.#session.get(`reviews/formula/${formula.id}`, { size: 50 }),
-      this.#session.get(`reviews/formula/${formula.id}/stats`),
+    const path = `reviews/formula/${formula.id}`;
+    const [{ results: [own = null] }, { results: newest }, stats] = await Promise.all([
+      this.#session.get(path, { is_mine: true, size: 1 }), this.#session.get(path, { size: NEWEST }), this.#session.get(`${path}/stats`),
     ]);
     if (formula.id !== this.#formula?.id) return;
-    this.#own = results.find(({ user }) => user?.id === this.#me.id) ?? null;
+    this.#own = own;
     this.#showStats(stats);
-    this.#list.replaceChildren(...results.map((review) => this.#row(review)));
-    this.#empty.hidden = results.length > 0;
+    // One's own stands among the newest, or before them where it is older.
+    const isAmong = newest.some(({ id }) => id === own?.id);
+    const shown = own && !isAmong ? [own, ...newest] : newest;
+    this.#list.replaceChildren(...shown.map((review) => this.#row(review)));
+    this.#empty.hidden = shown.length > 0;
     this.#showOwn();
   }
 

@@ -5,7 +5,9 @@ import { confirmed } from '../dialogs.js';
 import { errorLine, field, onSubmit } from '../forms.js';
 import { moment, resolutionName } from '../format.js';
 import { pageOf } from './figures.js';
+import { Pager } from './pager.js';
 
+const SIZE = 20;
 const NEXT = { running: ['Pause', 'paused'], paused: ['Resume', 'running'] };
 
 export class RunningCards {
@@ -19,6 +21,7 @@ export class RunningCards {
   #problem = errorLine();
   #deployments = el('ul', { class: 'rows' });
   #none = el('p', { class: 'empty' }, 'It runs nowhere.');
+  #pager = new Pager(() => this.#turned());
   #deploy;
   #versions = el('ul', { class: 'rows' });
 
@@ -35,7 +38,7 @@ export class RunningCards {
           + 'makes the score. Changing the code begins a new record.'),
         this.#publish, this.#done),
       el('section', { class: 'card page-card', id: 'deployments', 'aria-labelledby': 'deployments-title' },
-        el('h2', { id: 'deployments-title' }, 'Running live'), this.#problem, this.#deployments, this.#none,
+        el('h2', { id: 'deployments-title' }, 'Running live'), this.#problem, this.#deployments, this.#none, this.#pager.node,
         el('div', { class: 'form-foot' }, this.#deploy)),
       el('section', { class: 'card page-card', id: 'versions', 'aria-labelledby': 'versions-title' },
         el('h2', { id: 'versions-title' }, 'Versions'), this.#versions));
@@ -46,20 +49,33 @@ export class RunningCards {
     this.#formula = formula;
     say(this.#done);
     this.#versions.replaceChildren();
-    this.#showDeployments([]);
+    this.#showDeployments({ results: [], page: 1, total_pages: 1 });
     if (formula) await this.refresh(formula);
   }
 
   async refresh(formula) {
     this.#formula = formula;
     await reporting(this.#problem, async () => {
-      const [{ results: versions }, { results: deployments }] = await Promise.all([
-        this.#session.get(`formulas/${formula.id}/versions`, { size: 50 }), this.#session.get('deployments/', { size: 100 }),
+      const [{ results: versions }, deployments] = await Promise.all([
+        this.#session.get(`formulas/${formula.id}/versions`, { size: 50 }), this.#readDeployments(formula),
       ]);
       if (formula.id !== this.#formula?.id) return;
       this.#versions.replaceChildren(...versions.map((version) => versionRow(version)));
-      this.#showDeployments(deployments.filter(({ formula_id: id, status }) => id === formula.id && status !== 'stopped'));
+      this.#showDeployments(deployments);
     });
+  }
+
+  /** Those that are not stopped, on the page one is on, or on the last where that has emptied. */
+  async #readDeployments({ id }) {
+    const answer = await this.#session.get('deployments/', { formula_id: id, is_stopped: false, size: SIZE, page: this.#pager.page });
+    if (answer.results.length || this.#pager.page === 1) return answer;
+    this.#pager.page = Math.max(1, answer.total_pages);
+    return this.#readDeployments({ id });
+  }
+
+  async #turned() {
+    await this.refresh(this.#formula);
+    this.#deployments.querySelector('button')?.focus();
   }
 
   aim(target) {
@@ -96,9 +112,10 @@ export class RunningCards {
     await this.refresh(formula);
   }
 
-  #showDeployments(rows) {
-    this.#deployments.replaceChildren(...rows.map((row) => this.#deployment(row)));
-    this.#none.hidden = rows.length > 0;
+  #showDeployments(answer) {
+    this.#deployments.replaceChildren(...answer.results.map((row) => this.#deployment(row)));
+    this.#none.hidden = answer.results.length > 0;
+    this.#pager.show(answer);
   }
 
   #deployment(row) {

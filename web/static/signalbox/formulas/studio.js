@@ -60,7 +60,7 @@ export class StudioView {
   async open(me, id = null) {
     this.#me = me;
     const chart = this.#chart.open();
-    if (this.#shown !== id) await reporting(this.#problem, () => this.#choose(id));
+    if (this.#shown !== id) await reporting(this.#problem, () => this.#leaveFor(id));
     if (this.#me !== me) return;
     await Promise.all([chart, this.#readOwn(), this.#code.check()]);
   }
@@ -103,6 +103,19 @@ export class StudioView {
       if (event.key === 'Enter' && (event.ctrlKey || event.metaKey)) form.requestSubmit();
     });
     return form;
+  }
+
+  /** Opens another formula, unless what is written for this one is to stay. */
+  async #leaveFor(id) {
+    if (await this.#mayDrop()) return this.#choose(id);
+    history.replaceState(null, '', this.#formula ? `#write/${this.#formula.id}` : '#write');
+    return undefined;
+  }
+
+  async #mayDrop() {
+    if (this.#shown === undefined || !this.#isChanged()) return true;
+    const name = this.#written().name || 'The formula that you are writing';
+    return confirmed('Drop what is not saved?', `“${name}” has changes that were not saved.`, 'Drop them');
   }
 
   async #choose(id) {

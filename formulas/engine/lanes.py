@@ -1,0 +1,68 @@
+"""Several instruments under the same programs, all moved on by one call of machine code."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from itertools import chain
+
+import numpy as np
+
+from formulas.engine.bars import COLUMNS, Bar
+from formulas.engine.native_stepper import BAR_INDEX, TIME, NativeStepper
+from formulas.engine.steps.arithmetic import INF
+
+
+class Lanes:
+    """Steppers of the same nodes, whose states and values lie in common tables from now on.
+
+    What a stepper itself knows of bars that all of them took is set by `settle`.
+    """
+
+    def __init__(self, steppers: Sequence[NativeStepper]) -> None:
+        self._steppers = steppers
+        first = steppers[0]
+        state = np.empty(len(steppers) * first.state_size)
+        self._values = np.empty((first.values.size, len(steppers)))
+        for lane, stepper in enumerate(steppers):
+            stepper.move(state, self._values, lane)
+        self._run, self._watch, self._found = first.runner()
+        self._bars: Sequence[Bar] = ()
+        self._taken = self._holding = 0
+
+    def advance(self, bars: Sequence[Bar]) -> int:
+        """Take the next bar of each instrument, in their order; how many conditions hold.
+
+        Raises BarError, with nothing changed, unless each follows its last one and is consistent.
+        """
+        numbers = np.fromiter(chain.from_iterable(bars), dtype=np.float64, count=len(COLUMNS) * len(bars))
+        table = numbers.reshape(-1, len(COLUMNS)).T
+        time, opening, high, low, close, volume = table
+        is_inside = (low > -INF) & (low <= opening) & (low <= close) & (opening <= high) & (close <= high)
+        if not ((time > self._values[TIME]) & is_inside & (high < INF) & (volume >= 0.0) & (volume < INF)).all():
+            self.settle()
+            for stepper, bar in zip(self._steppers, bars, strict=True):
+                stepper.check(bar)
+        self._values[: len(COLUMNS)] = table
+        self._values[BAR_INDEX] += 1.0
+        if self._steppers[0].has_frames:
+            for stepper, bar in zip(self._steppers, bars, strict=True):
+                stepper.release(bar)
+        self._run(0, len(bars))
+        self._bars, self._taken = bars, self._taken + 1
+        self._holding = self._watch(0, len(bars))
+        return self._holding
+
+    def true_ones(self) -> list[list[int]]:
+        """For each instrument which of the watched nodes hold, by their place among them."""
+        found: list[list[int]] = [[] for _ in self._steppers]
+        for number in self._found[: self._holding].tolist():
+            place, lane = divmod(number, len(found))
+            found[lane].append(place)
+        return found
+
+    def settle(self) -> None:
+        """Let each stepper know of the bars that were taken."""
+        for stepper, bar in zip(self._steppers, self._bars, strict=False):
+            stepper.bars += self._taken
+            stepper.last_time = int(bar.time)
+        self._bars, self._taken = (), 0
