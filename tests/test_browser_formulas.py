@@ -232,6 +232,7 @@ def test_what_is_being_written_survives_a_look_elsewhere(live: LiveServer, visit
     go(page, "Write")
     assert page.input_value("#write-code").endswith("sell()")
     page.click("#sign-out")
+    page.get_by_role("dialog").get_by_role("button", name="Drop them").click()
     live.register("next_author")
     visitor.enter("next_author")
     go(page, "Write")

@@ -171,6 +171,7 @@ async function join() {
 }
 
 byId('sign-out').addEventListener('click', (event) => whileBusy(event.currentTarget, async () => {
+  if (!(await studio.mayDrop())) return;
   closeWorkspace();
   history.replaceState(null, '', location.pathname + location.search);
   welcome.show('sign-in');

@@ -198,8 +198,12 @@ export class MarketPanel {
   #take({ payload, topic }) {
     if (!this.#instrument || (payload?.topic ?? topic) !== this.#topic) return;
     const bar = payload.payload ?? payload;
+    const reach = 1.5 * 1000 * secondsOf(this.#resolution);
+    // Whoever fell behind is sent the newest bar alone: what may lie between is read anew.
+    const isAhead = !this.#early && bar.time - (this.#chart.bars.at(-1)?.time ?? bar.time) > reach;
     this.#early?.push(bar);
     this.#chart.update(bar);
+    if (isAhead) this.#loadBars({ isAgain: true });
     say(byId('chart-empty'));
   }
 

@@ -107,12 +107,13 @@ export class StudioView {
 
   /** Opens another formula, unless what is written for this one is to stay. */
   async #leaveFor(id) {
-    if (await this.#mayDrop()) return this.#choose(id);
+    if (await this.mayDrop()) return this.#choose(id);
     history.replaceState(null, '', this.#formula ? `#write/${this.#formula.id}` : '#write');
     return undefined;
   }
 
-  async #mayDrop() {
+  /** Whether what is written may go: nothing is, it is saved, or its author says so. */
+  async mayDrop() {
     if (this.#shown === undefined || !this.#isChanged()) return true;
     const name = this.#written().name || 'The formula that you are writing';
     return confirmed('Drop what is not saved?', `“${name}” has changes that were not saved.`, 'Drop them');
