@@ -25,7 +25,7 @@ def bars_of(market: Columns) -> Bars:
 
 
 def backtest(market: Columns, formula: str = CROSS) -> Thunk:
-    """A whole backtest: trades, equity, and metrics of all, the first 70 % and the rest, and of buying and holding."""
+    """A whole backtest: trades, equity, and all metrics, those against buying and holding among them."""
     program, bars = compile_formula(formula), bars_of(market)
 
     def work() -> dict[str, Any]:

@@ -175,8 +175,8 @@ def _evaluate_higher(frame: Frame, columns: Lists, rows: list[Bar], constants: d
 def _column(bars: Bars, name: str, start: int, stop: int) -> list[float]:
     if name == "bar_index":
         return [float(index) for index in range(start, stop)]
-    column: NDArray[np.float64] = getattr(bars, name)[start:stop]
-    return [float(value) for value in column.tolist()]
+    column: list[float] = getattr(bars, name)[start:stop].astype(np.float64).tolist()
+    return column
 
 
 def _decide(judge: Judge, columns: Columns, bars: Bars, start: int) -> dict[int, Orders]:

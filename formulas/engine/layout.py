@@ -29,15 +29,22 @@ _kept: dict[tuple[object, ...], Layout] = {}
 
 
 def layout_of(program: Program, wanted: Sequence[int], given: Collection[int], has_account: bool) -> Layout:
-    """The layout of a program; that of a program that ran lately is still there."""
-    key = (program.version_hash, tuple(wanted), frozenset(given), has_account)
-    layout = _kept.get(key) if program.version_hash else None
+    """The layout of a program; that of a program that ran lately, or of one like it, is still there."""
+    key = (program.version_hash or _likeness(program, given), tuple(wanted), frozenset(given), has_account)
+    layout = _kept.get(key)
     if layout is None:
         layout = Layout(program, wanted, given, has_account)
         if len(_kept) >= MOST_KEPT:
             _kept.clear()
         _kept[key] = layout
     return layout
+
+
+def _likeness(program: Program, given: Collection[int]) -> object:
+    """Equal for programs that differ in nothing but how columns came about that are given."""
+    # By the bits of a constant: 0 and -0 are equal, but not the same.
+    nodes = [None if place in given else (*node, node.value.hex()) for place, node in enumerate(program.nodes)]
+    return tuple(nodes), program.actions
 
 
 class Layout:

@@ -17,7 +17,8 @@ def sma(s: State, n: int, x: float) -> float:
     """Mean of the last n values. s: place, full, sum, base, base before, n values, n sums of rests."""
     if x != x:
         return NAN
-    place = int(s[0])
+    taken = s[0]
+    place = int(taken)
     if place == 0:
         s[2] = 0.0
         s[3] = x
@@ -27,7 +28,7 @@ def sma(s: State, n: int, x: float) -> float:
     s[5 + place] = x
     rest = n - 1 - place
     if rest > 0:
-        s[0] += 1.0
+        s[0] = taken + 1.0
         if s[1] == 0.0:
             return NAN
         mean = base + (total + s[5 + n + place] + (s[4] - base) * rest) / n
