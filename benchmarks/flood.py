@@ -101,6 +101,12 @@ class Flood:
             for number, _ in self._poll.poll(left):
                 self._read(number)
 
+    def drain(self) -> None:
+        """Read until nothing arrives for a tenth of a second."""
+        while ready := self._poll.poll(0.1):
+            for number, _ in ready:
+                self._read(number)
+
     @property
     def sockets(self) -> int:
         return len(self._ears)

@@ -54,6 +54,7 @@ def main() -> None:
     for count in wanted.sockets:
         with tempfile.TemporaryDirectory() as folder:
             rows += measure(Path(folder), count, wanted.rounds, notes)
+        save(rows)
     with tempfile.TemporaryDirectory() as folder:
         rows += measure_compression(Path(folder), wanted.rounds, notes)
     with tempfile.TemporaryDirectory() as folder:
@@ -93,7 +94,7 @@ class Side:
 
     def burst(self, count: int, **wanted: Any) -> "Burst":
         """Send a burst and wait until everybody has all of it."""
-        self.crowd.listen(0.1)  # pings that came while it was not this side's turn
+        self.crowd.drain()  # pings came while it was not this side's turn
         self.crowd.forget()
         cpu, own, began = self.server.usage.cpu(), time.process_time(), time.monotonic()
         self.server.burst(count=count, **{"message": MESSAGE, **wanted})
