@@ -105,7 +105,7 @@ def _rows(name: str, own: list[Load], other: list[Load], floor: float, goal: flo
         ("p50", "ms", lambda one: 1000 * percentile(one.seconds, 0.5)),
         ("p99", "ms", lambda one: 1000 * percentile(one.seconds, 0.99)),
     ):
-        rows.append(compared(f"{name}, {label}", own, other, unit, figure, 1 / floor, 1 / goal, less=True, peer=PEER))
+        rows.append(compared(f"{name}, {label}", own, other, unit, figure, less=True, peer=PEER))
     return rows
 
 

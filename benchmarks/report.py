@@ -20,14 +20,14 @@ class Row:
     """One figure: the median of its rounds, their extremes, and what it is to reach.
 
     `floor` and `goal` are limits of `ours` where there is no peer, and of `ratio` where there is: upper ones where
-    `less` is better.
+    `less` is better. A row that stands beside another for its explanation has none.
     """
 
     row: str
     ours: float
     unit: str
-    floor: float
-    goal: float
+    floor: float | None
+    goal: float | None
     rounds: int
     spread: tuple[float, float]
     peer: str | None = None
@@ -38,6 +38,8 @@ class Row:
     @property
     def is_reached(self) -> bool:
         figure = self.ours if self.ratio is None else self.ratio
+        if self.floor is None:
+            return True
         return figure <= self.floor if self.less else figure >= self.floor
 
 
@@ -53,8 +55,8 @@ def compared(
     theirs: Sequence[T],
     unit: str,
     figure: Callable[[T], float],
-    floor: float,
-    goal: float,
+    floor: float | None = None,
+    goal: float | None = None,
     *,
     less: bool = False,
     peer: str = "FastAPI + uvicorn",
@@ -69,8 +71,8 @@ def compared(
         row,
         round(own, 3),
         unit,
-        round(floor, 3),
-        round(goal, 3),
+        floor if floor is None else round(floor, 3),
+        goal if goal is None else round(goal, 3),
         len(values),
         (round(min(values), 3), round(max(values), 3)),
         peer,
@@ -110,7 +112,9 @@ def show(rows: Sequence[Row], notes: Sequence[str]) -> None:
         spread = f"{row.spread[0]:g}-{row.spread[1]:g}"
         verdict = "reached" if row.is_reached else "BELOW THE FLOOR"
         beside = ("", "") if row.ratio is None else (f"{row.theirs:g}", f"{row.ratio:g}")
-        limits = (f"{'≤' if row.less else '≥'} {row.floor:g}", f"{row.goal:g}", verdict)
+        limits = ("", "", "")
+        if row.floor is not None and row.goal is not None:
+            limits = (f"{'≤' if row.less else '≥'} {row.floor:g}", f"{row.goal:g}", verdict)
         table.append((row.row, f"{row.ours:g}", beside[0], row.unit, beside[1], spread, str(row.rounds), *limits))
     widths = [max(map(len, column)) for column in zip(*table, strict=True)]
     for line in table:

@@ -69,13 +69,12 @@ def test_the_connection_that_sent_too_much_ends(live: LiveServer) -> None:
     assert received.count(b"HTTP/1.1 ") == 1
 
 
-def test_a_body_without_a_length_that_is_small_enough_is_read(live: LiveServer) -> None:
+def test_a_body_without_a_length_that_is_small_enough_is_read(caller: Caller) -> None:
     def body() -> Iterator[bytes]:
         yield b'{"username": "bodies", '
         yield b'"password": "correct horse battery"}'
 
-    headers = {"Content-Type": "application/json"}
-    answer = httpx.post(f"{live.site}/api/v1/auth/login", content=body(), headers=headers, timeout=20)
+    answer = caller.http.post("/auth/login", content=body(), headers={"Content-Type": "application/json"})
     assert answer.status_code == 200, answer.text
 
 
