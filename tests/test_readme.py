@@ -4,6 +4,7 @@ import json
 import re
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -28,8 +29,11 @@ def paste(block: str, folder: Path, site: str = "") -> list[str]:
     return done.stdout.strip().splitlines()
 
 
-def test_the_walk_from_formula_to_signal_works_when_pasted(live: LiveServer, tmp_path: Any) -> None:
-    *_, pushed, found, status = paste(BLOCKS[0], tmp_path, live.site)
+def test_the_walk_from_formula_to_signal_works_when_pasted(
+    make_server: Callable[..., LiveServer], tmp_path: Any
+) -> None:
+    server = make_server().start()  # a replay that has run for minutes may be at its end
+    *_, pushed, found, status = paste(BLOCKS[0], tmp_path, server.site)
     message, notification = json.loads(pushed), json.loads(found)
     assert message["type"] == "trade_signal"
     assert message["data"]["id"] == notification["id"]
