@@ -63,7 +63,8 @@ class Server(DaphneServer):
             protocol.basic_error(503, b"Service Unavailable", "")
             return None
         if scope["type"] == "websocket":
-            scope["extensions"] = {EXTENSION: WireOutlet(protocol)}
+            protocol.outlet = WireOutlet(protocol)
+            scope["extensions"] = {EXTENSION: protocol.outlet}
         return super().create_application(protocol, scope)
 
     def kill_all_applications(self) -> Any:

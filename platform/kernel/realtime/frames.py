@@ -28,19 +28,13 @@ def framed(payload: bytes) -> bytes:
 
 
 class Text:
-    """A text as a client reads it, and its frame, which is made at its first use."""
+    """A text as a client reads it, and its frame."""
 
-    __slots__ = ("_frame", "text")
+    __slots__ = ("frame", "text")
 
     def __init__(self, text: str) -> None:
         self.text = text
-        self._frame: bytes | None = None
-
-    @property
-    def frame(self) -> bytes:
-        if self._frame is None:
-            self._frame = framed(self.text.encode())
-        return self._frame
+        self.frame = framed(text.encode())
 
 
 class Message:

@@ -3,7 +3,7 @@
 import asyncio
 from abc import ABC, abstractmethod
 from collections.abc import Awaitable, Callable
-from typing import Any
+from typing import Any, cast
 
 from kernel.realtime.frames import Text
 
@@ -129,6 +129,10 @@ class Outlet(ABC):
 
     def _take(self, most: int) -> list[Text]:
         """What waits longest, of `most` bytes or the one text that has more."""
+        if self._newest is None and self._bytes <= most:
+            everything, self._queue, self._bytes = cast("list[Text]", self._queue), [], 0
+            self._make_room()
+            return everything
         taken, size = list[Text](), 0
         for item in self._queue:
             text = (self._newest or {})[item] if isinstance(item, str) else item

@@ -15,7 +15,8 @@ from kernel.errors import DomainError
 from kernel.realtime import hub as hubs
 from kernel.realtime.crowds import people
 from kernel.realtime.dialects import Canonical
-from kernel.realtime.frames import Message, Text
+from kernel.realtime.frames import Dialect, Message, Text
+from kernel.realtime.lanes import Reader
 from kernel.realtime.messages import Push, encode
 from kernel.realtime.operations import stream_source
 from kernel.realtime.outlets import Outlet
@@ -64,23 +65,29 @@ def relays() -> Relays:
     return _relays[loop]
 
 
-@dataclass(eq=False, slots=True)
-class _Place:
-    """A socket's place in a stream (see `streams.Reader`)."""
+class _Place(Reader):
+    """A socket's place in a stream, where `only` may choose what it hears."""
 
-    socket: "Socket"
-    position: int
-    only: Filter | None
-    is_live: bool = False
+    __slots__ = ("only", "socket")
+
+    def __init__(self, socket: "Socket", position: int, only: Filter | None) -> None:
+        super().__init__(position)
+        self.socket = socket
+        self.only = only
+
+    @property
+    def dialect(self) -> Dialect | None:
+        return None if self.only else self.socket.dialect
+
+    @property
+    def outlet(self) -> Outlet:
+        return self.socket.outlet
 
     def take(self, seq: int, message: Message) -> None:
         if seq > self.position:
             self.position = seq
             if self.only is None or self.only(message.payload):
                 self.socket.say(message)
-
-    async def room(self) -> None:
-        await self.socket.outlet.room()
 
 
 @dataclass(eq=False, slots=True, weakref_slot=True)
@@ -173,8 +180,9 @@ class Socket:
 
     def filter_streams(self, only: Filter | None) -> None:
         """Let what passes `only` through from here on, in all streams that are followed."""
-        for place in self.streams.values():
+        for stream, place in self.streams.items():
             place.only = only
+            relays().regroup(stream, place)
 
     def position(self, stream: str) -> int | None:
         """The last `seq` of `stream` that was looked at for this connection; none where it does not follow."""

@@ -15,6 +15,7 @@ from kernel.background import Together, on_thread
 from kernel.realtime import hub as hubs
 from kernel.realtime.door import stream_topic
 from kernel.realtime.frames import Message
+from kernel.realtime.lanes import Companies, Reader
 
 logger = logging.getLogger(__name__)
 
@@ -50,36 +51,18 @@ class StreamSource(Protocol):
         ...
 
 
-class Reader(Protocol):
-    """One socket's place in one stream."""
-
-    position: int
-    is_live: bool
-
-    def take(self, seq: int, message: Message) -> None:
-        """Send what is later than `position`, which moves on."""
-        ...
-
-    async def room(self) -> None:
-        """Wait while the socket's queue is full."""
-        ...
-
-
 @dataclass(slots=True)
 class _Relay:
-    """`position` is how far the live readers have come, `newest` the last row that was heard of, and `at_hand` has
-    those that wake-ups brought, by `seq`."""
+    """`live` are those of the `readers` that have caught up and `position` is how far they have come; `newest` is the
+    last row that was heard of, and `at_hand` has those that wake-ups brought, by `seq`."""
 
     stream: str
     position: int
     newest: int
     at_hand: dict[int, Message] = field(default_factory=dict)
     readers: set[Reader] = field(default_factory=set)
+    live: Companies = field(default_factory=Companies)
     draining: asyncio.Task[None] | None = None
-
-    @property
-    def is_live(self) -> bool:
-        return any(reader.is_live for reader in self.readers)
 
 
 class Relays:
@@ -100,16 +83,26 @@ class Relays:
         if self._watching is None or self._watching.done():
             self._watching = asyncio.create_task(self._watch())
         await hubs.hub().join(stream_topic(stream), self._woken)
-        if not relay.is_live:
+        if not relay.live:
             # From here on whatever is committed wakes us; what was before is asked for.
             relay.newest = max(relay.newest, await self._heads.ask(stream))
-        while reader.position < (relay.position if relay.is_live else relay.newest):
+        while reader.position < (relay.position if relay.live else relay.newest):
             if not await self._send_page(reader, stream):
                 break
-        if not relay.is_live:
+        if reader not in relay.readers:
+            return  # it has left meanwhile
+        if not relay.live:
             relay.position = reader.position
         reader.is_live = True
+        relay.live.add(reader)
         self._catch_up(relay)
+
+    def regroup(self, stream: str, reader: Reader) -> None:
+        """Find new company for a reader that has changed what it chooses; where it has not caught up, it has none."""
+        if reader.is_live:
+            live = self._relays[stream].live
+            live.remove(reader)
+            live.add(reader)
 
     async def replay(self, stream: str, reader: Reader, until: int) -> None:
         """Send `reader` the rows after its position up to `until`, and none later."""
@@ -128,6 +121,7 @@ class Relays:
         if relay is None:
             return
         relay.readers.discard(reader)
+        relay.live.remove(reader)
         if not relay.readers:
             del self._relays[stream]
             if not self._relays and self._watching:
@@ -157,6 +151,7 @@ class Relays:
                 continue
             for stream, head in heads.items():
                 if relay := self._relays.get(stream):
+                    relay.live.gather()
                     relay.newest = max(relay.newest, head.seq)
                     self._catch_up(relay)
 
@@ -167,9 +162,9 @@ class Relays:
         seq = delivery.body.get("seq") or relay.position + 1
         relay.newest = max(relay.newest, seq)
         is_next = seq == relay.position + 1 and relay.draining is None
-        if is_next and delivery.message and len(relay.readers) <= hubs.SLICE:
+        if is_next and delivery.message and len(relay.live) <= hubs.SLICE:
             relay.position = seq
-            _hand_on(seq, delivery.message, tuple(relay.readers))
+            relay.live.take(seq, delivery.message)
             return
         if delivery.message and seq > relay.position and len(relay.at_hand) < MOST_AT_HAND:
             relay.at_hand[seq] = delivery.message
@@ -185,7 +180,7 @@ class Relays:
             while relay.newest > relay.position and relay.readers:
                 if rows := [row for row in await self._next_rows(relay) if row[0] > relay.position]:
                     relay.position = rows[-1][0]
-                    await _hand_on_in_slices(rows, tuple(relay.readers))
+                    await relay.live.take_in_turns(rows)
         finally:
             relay.draining = None
 
@@ -208,21 +203,3 @@ class Relays:
             # Heard of, yet not there: woken without a number while there was nothing new.
             relay.newest = relay.position
         return [(row.seq, Message(row.text)) for row in rows]
-
-
-def _hand_on(seq: int, message: Message, readers: Sequence[Reader]) -> None:
-    for reader in readers:
-        if reader.is_live:
-            try:
-                reader.take(seq, message)
-            except Exception:  # one reader's fault must not keep the row from the others
-                logger.exception("a reader failed on a row")
-
-
-async def _hand_on_in_slices(rows: Sequence[tuple[int, Message]], readers: Sequence[Reader]) -> None:
-    """All rows to some readers, then to the next: what each gets within a beat is one write."""
-    for start in range(0, len(readers), hubs.SLICE):
-        for seq, message in rows:
-            _hand_on(seq, message, readers[start : start + hubs.SLICE])
-        if len(readers) > hubs.SLICE:
-            await asyncio.sleep(0)
