@@ -53,14 +53,16 @@ class Reader(ABC):
 
 
 class Lane:
-    """Up to `SLICE` readers at one position who hear all in the same dialect."""
+    """Up to `SLICE` readers at one position who hear all in the same dialect, by connections of the same class."""
 
-    __slots__ = ("_outlets", "dialect", "position")
+    __slots__ = ("_dialect", "_kind", "_outlets", "position")
 
-    def __init__(self, dialect: Dialect, position: int) -> None:
-        self.dialect = dialect
-        self.position = position
+    def __init__(self, reader: Reader, dialect: Dialect) -> None:
+        self.position = reader.position
+        self._dialect = dialect
+        self._kind = type(reader.outlet)
         self._outlets: dict[Reader, Outlet] = {}
+        self.add(reader)
 
     def __len__(self) -> int:
         return len(self._outlets)
@@ -70,7 +72,8 @@ class Lane:
 
     def fits(self, reader: Reader) -> bool:
         return (
-            type(self.dialect) is type(reader.dialect)
+            type(self._dialect) is type(reader.dialect)
+            and self._kind is type(reader.outlet)
             and reader.position == self.position
             and len(self._outlets) < SLICE
         )
@@ -92,14 +95,8 @@ class Lane:
         if seq <= self.position:
             return
         self.position = seq
-        text = message.in_dialect(self.dialect)
-        if text is None:
-            return
-        for outlet in tuple(self._outlets.values()):
-            try:
-                outlet.write(text)
-            except Exception:  # one reader's fault must not keep the row from the others
-                logger.exception("a row could not be written to a connection")
+        if text := message.in_dialect(self._dialect):
+            self._kind.write_to_all(tuple(self._outlets.values()), text)
 
 
 class Choosers:
@@ -107,8 +104,8 @@ class Choosers:
 
     __slots__ = ("_readers",)
 
-    def __init__(self) -> None:
-        self._readers: dict[Reader, None] = {}
+    def __init__(self, reader: Reader) -> None:
+        self._readers: dict[Reader, None] = {reader: None}
 
     def __len__(self) -> int:
         return len(self._readers)
@@ -156,8 +153,7 @@ class Companies:
                 company.add(reader)
                 return
         dialect = reader.dialect
-        self._companies.append(Choosers() if dialect is None else Lane(dialect, reader.position))
-        self._companies[-1].add(reader)
+        self._companies.append(Choosers(reader) if dialect is None else Lane(reader, dialect))
 
     def remove(self, reader: Reader) -> None:
         for company in self._companies:

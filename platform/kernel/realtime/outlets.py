@@ -1,11 +1,14 @@
 """The way out of one connection: a bounded queue, which a server that knows frames writes to the wire itself."""
 
 import asyncio
+import logging
 from abc import ABC, abstractmethod
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterable
 from typing import Any, cast
 
 from kernel.realtime.frames import Text
+
+logger = logging.getLogger(__name__)
 
 Send = Callable[[dict[str, Any]], Awaitable[None]]
 
@@ -46,6 +49,15 @@ class Outlet(ABC):
         """Send `text`, in its turn; under `newest_only` in the place of one that still waits there."""
         if self.close_code is None:
             self._put(text, newest_only)
+
+    @staticmethod
+    def write_to_all(outlets: Iterable["Outlet"], text: Text) -> None:
+        """Send `text` to each of `outlets`, which are of one class; a fault of one is logged."""
+        for outlet in outlets:
+            try:
+                outlet.write(text)
+            except Exception:  # one connection's fault must not keep the text from the others
+                logger.exception("a text could not be written to a connection")
 
     def close(self, code: int) -> None:
         """Close once what waits is written; what waits for a slow reader is thrown away instead."""

@@ -1,11 +1,13 @@
 """What is written straight to a connection: at once, joined, in order, and within bounds."""
 
 import asyncio
+import inspect
 import socket
 from collections.abc import Iterator
 from typing import Any
 
 import pytest
+from autobahn.twisted.websocket import WebSocketServerProtocol
 from autobahn.websocket.protocol import PreparedMessage
 from twisted.internet import tcp
 from twisted.internet.testing import MemoryReactor
@@ -28,6 +30,7 @@ class Protocol:
         own.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 8_192)
         self.transport: Any = tcp.Connection(own, None, MemoryReactor())
         self.transport.connected = 1
+        self.send_queue: list[tuple[bytes, bool]] = []
         self.closed: list[int] = []
 
     def sendClose(self, code: int) -> None:  # noqa: N802  Daphne's name
@@ -75,6 +78,15 @@ async def test_the_library_keeps_what_the_wire_relies_on(protocol: Protocol) -> 
     assert protocol.heard() == b"waits"
 
 
+def test_the_library_writes_nothing_past_send_data() -> None:
+    writers = {
+        name
+        for name, method in inspect.getmembers(WebSocketServerProtocol, inspect.isfunction)
+        if "transport.write" in inspect.getsource(method)
+    }
+    assert writers == {"sendData", "_send"}  # `_send` works off what `sendData` has queued
+
+
 @pytest.mark.parametrize("length", [0, 1, 125, 126, 127, 0xFFFF, 0x10000])
 def test_frames_of_every_length_are_as_the_library_makes_them(length: int) -> None:
     payload = b"x" * length
@@ -90,6 +102,34 @@ async def test_the_first_is_written_at_once_and_what_follows_within_a_beat_toget
     assert protocol.heard() == b""
     await asyncio.sleep(SOME_BEATS)
     assert protocol.heard() == frames_of(texts[1:])
+
+
+async def test_a_crowd_is_written_to_as_each_of_it_would_be(
+    protocol: Protocol, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """One that is clear, one that has just written, one whose library writes, one that is full, closed, gone."""
+    protocols = [protocol, *(Protocol() for _ in range(5))]
+    outlets = [WireOutlet(one) for one in protocols]
+    written, busy, full, closed = outlets[1:5]
+    for outlet in outlets:
+        outlet.write(Text("first"))
+    await asyncio.sleep(SOME_BEATS)
+    written.write(Text("just now"))
+    protocols[2].transport.write(b"library")
+    busy.may_wait = True
+    full._send(b"x" * 2**20)
+    closed.close(1000)
+    protocols[5].transport.socket.close()
+    WireOutlet.write_to_all(outlets, Text("to all"))
+    heard_at_once = protocol.heard()
+    await asyncio.sleep(SOME_BEATS)
+    assert heard_at_once == frames_of(["first", "to all"])
+    assert protocols[1].drain() == frames_of(["first", "just now", "to all"])
+    assert protocols[2].drain() == frames_of(["first"]) + b"library" + frames_of(["to all"])
+    assert protocols[3].drain() == frames_of(["first"]) + b"x" * 2**20 + frames_of(["to all"])
+    assert protocols[4].heard() == frames_of(["first"])
+    for one in protocols[1:5]:
+        one.transport.socket.close()
 
 
 async def test_of_a_state_only_the_newest_waits(protocol: Protocol) -> None:
