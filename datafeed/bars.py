@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
-from typing import NamedTuple, Self
+from typing import Any, NamedTuple, Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -69,6 +69,10 @@ class BarColumns:
     def cut(self, start: int | None = None, stop: int | None = None) -> "BarColumns":
         """The bars from position `start` to before `stop`."""
         return BarColumns(self.time[start:stop], *(column[start:stop] for column in self.values))
+
+    def at_places(self, places: NDArray[Any]) -> "BarColumns":
+        """The bars at `places`: their numbers, or a mask of all bars."""
+        return BarColumns(self.time[places], *(column[places] for column in self.values))
 
     def between(self, since: int | None, until: int | None) -> "BarColumns":
         """The bars with `since <= time < until`; none leaves that side open."""

@@ -24,7 +24,7 @@ MOVED = """
     SELECT setval('datafeed_bar_number', greatest(1, (SELECT max(id) FROM datafeed_bar)));
     DROP TABLE datafeed_bar_plain;
 """
-# Not tested: no TimescaleDB was to be had where this was written. Chunks of 30 days.
+# Chunks of 30 days; a later migration makes those to come as long as a year.
 HYPERTABLE = """
     ALTER TABLE datafeed_bar DROP CONSTRAINT datafeed_bar_pkey;
     CREATE INDEX datafeed_bar_by_number ON datafeed_bar (id);

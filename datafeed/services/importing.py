@@ -10,21 +10,20 @@ from zoneinfo import ZoneInfo
 import numpy as np
 from django.core.files import File
 from django.core.files.storage import default_storage
-from django.db import connection, transaction
+from django.db import transaction
 
 from datafeed.bars import BarColumns
 from datafeed.files import read_file
-from datafeed.models import PLACES, Bar, Instrument, Series
+from datafeed.models import PLACES, Instrument, Series
 from datafeed.recordable import LARGEST, LATEST
 from datafeed.resolutions import LADDER, canonical, is_intraday, unit
 from datafeed.schedules import ALWAYS
-from datafeed.selectors import find_instrument, newest_time
-from datafeed.services.editions import note_written
-from datafeed.services.revisions import note_revised_columns
+from datafeed.selectors import find_instrument
+from datafeed.services.inserting import insert_bars
 from datafeed.sessions import DAY, Hours
 from datafeed.tables import Block, Fault, Mask
 from kernel import clock
-from kernel.api.renderers import encoder
+from kernel.background import ahead
 from kernel.errors import DomainError, Invalid
 from kernel.jobs import JobCancelled, JobRun, enqueue, job
 from kernel.models import Job
@@ -34,11 +33,6 @@ IMPORT_JOB = "datafeed.import"
 FAULTS_KEPT = 100
 MINUTE = 60
 VALUES = ("open", "high", "low", "close", "volume")
-_NAMES = f"opened_at, {', '.join(VALUES)}"
-_TABLE = Bar._meta.db_table
-_INTO = f"INSERT INTO {_TABLE} (series_id, {_NAMES})"
-ROWS_AT_ONCE = 128  # SQLite may have been built to take no more than 999 values in a statement
-_NEW_ONES = "ON CONFLICT (series_id, opened_at) DO NOTHING"
 EXACT_UP_TO = 9e7  # below it a float keeps eight decimal places
 
 
@@ -62,12 +56,17 @@ def import_bars(
 ) -> ImportReport:
     """Record the bars in the table `file` that `series` does not have; what it has stays as it is.
 
-    Importing twice changes nothing, and a crash in the middle leaves whole blocks. Nobody acts on these bars. Raises
-    `UnreadableTable` for what is no table of bars.
+    Importing twice changes nothing, and a crash in the middle leaves whole blocks. Nobody acts on these bars. The next
+    block is read while one is written. Raises `UnreadableTable` for what is no table of bars.
     """
     report = ImportReport()
-    for block in read_file(file, zone=zone):
-        _take(series, block, report)
+    for piece in ahead(_sifted(block, series.resolution) for block in read_file(file, zone=zone)):
+        report.read += len(piece.bars) + len(piece.faults)
+        report.refuse(piece.faults)
+        if len(piece.bars):
+            added = insert_bars(series=series, bars=piece.bars, source=PROVIDER)
+            report.added += added
+            report.known += len(piece.bars) - added
         if progress:
             progress(report)
     return report
@@ -135,19 +134,14 @@ def _import_stored(run: JobRun, symbol: str, resolution: str, timezone: str, sto
         return import_bars(series=series, file=file, zone=ZoneInfo(timezone), progress=tell)
 
 
-def _take(series: Series, block: Block, report: ImportReport) -> None:
+def _sifted(block: Block, resolution: str) -> Block:
+    """The good bars of `block`, as a column holds them, and every fault, by line."""
     bars, faults = block.bars, list(block.faults)
-    report.read += len(bars) + len(faults)
-    reasons = _reasons(bars, series.resolution)
     good: Mask = np.ones(len(bars), dtype=bool)
-    for message, is_bad in reasons:
+    for message, is_bad in _reasons(bars, resolution):
         faults += [Fault(int(line), message) for line in block.lines[is_bad & good]]
         good &= ~is_bad
-    report.refuse(sorted(faults, key=lambda fault: fault.line))
-    if good.any():
-        added = _write(series, _rounded(bars, good))
-        report.added += added
-        report.known += int(good.sum()) - added
+    return Block(_rounded(bars.at_places(good)), block.lines[good], sorted(faults, key=lambda fault: fault.line))
 
 
 def _reasons(bars: BarColumns, resolution: str) -> list[tuple[str, Mask]]:
@@ -181,80 +175,6 @@ def _reasons(bars: BarColumns, resolution: str) -> list[tuple[str, Mask]]:
         ]
 
 
-def _rounded(bars: BarColumns, good: Mask) -> BarColumns:
-    """The good ones of `bars` as a column holds them."""
-    values = [np.where(np.abs(column) < EXACT_UP_TO, np.round(column, PLACES), column)[good] for column in bars.values]
-    return BarColumns(bars.time[good], *values)
-
-
-@transaction.atomic
-def _write(series: Series, bars: BarColumns) -> int:
-    """Insert the bars that are not there yet; how many they were. Models would cost ten times as much."""
-    # The row is the lock: whoever writes bars of the series takes turns.
-    newest = newest_time(Series.objects.select_for_update().get(pk=series.pk))
-    note_written(series_id=series.pk, newest=newest, earliest=int(bars.time.min()))
-    added = _insert_all(series.pk, bars, newest)
-    if added < len(bars):
-        note_revised_columns(series=series, said=bars, source=PROVIDER)
-    return added
-
-
-def _insert_all(series_id: int, bars: BarColumns, newest: int | None) -> int:
-    columns = [bars.time.tolist(), *(column.tolist() for column in bars.values)]
-    with connection.cursor() as cursor:
-        if connection.vendor == "sqlite":
-            return _insert(cursor, series_id, columns)
-        if (newest is None or bars.time[0] > newest) and bool((np.diff(bars.time) > 0).all()):
-            return _copy(cursor, series_id, columns)
-        return _copy_new(cursor, series_id, columns)
-
-
-def _insert(cursor: Any, series_id: int, columns: list[list[Any]]) -> int:
-    """Many rows in each statement, since a statement costs as much as several rows."""
-    width, count = len(columns), len(columns[0])
-    values: list[Any] = [None] * (width * count)
-    for place, column in enumerate(columns):
-        values[place::width] = column
-    step, whole = width * ROWS_AT_ONCE, count // ROWS_AT_ONCE
-    added = 0
-    if whole:
-        pieces = (values[start : start + step] for start in range(0, whole * step, step))
-        cursor.executemany(_insertion(series_id, width, ROWS_AT_ONCE), pieces)
-        added += cursor.rowcount
-    if rest := count - whole * ROWS_AT_ONCE:
-        cursor.execute(_insertion(series_id, width, rest), values[whole * step :])
-        added += cursor.rowcount
-    return added
-
-
-def _insertion(series_id: int, width: int, count: int) -> str:
-    row = f"({int(series_id)}, {', '.join(['%s'] * width)})"
-    return f"{_INTO} VALUES {', '.join([row] * count)} {_NEW_ONES}"
-
-
-def _copy(cursor: Any, series_id: int, columns: list[list[Any]]) -> int:
-    """Rows that are known to be new, straight into the table."""
-    count = len(columns[0])
-    with cursor.copy(f"COPY {_TABLE} (series_id, {_NAMES}) FROM STDIN") as copy:
-        copy.write(_copied([b"%d" % series_id] * count, *_texts(columns)))
-    return count
-
-
-def _copy_new(cursor: Any, series_id: int, columns: list[list[Any]]) -> int:
-    """Rows as they come into a table of this connection's own, and from there those that are new."""
-    cursor.execute(
-        "CREATE TEMPORARY TABLE IF NOT EXISTS coming_bars (opened_at bigint, open numeric, high numeric, low numeric, "
-        "close numeric, volume numeric) ON COMMIT DELETE ROWS"
-    )
-    with cursor.copy(f"COPY coming_bars ({_NAMES}) FROM STDIN") as copy:
-        copy.write(_copied(*_texts(columns)))
-    cursor.execute(f"{_INTO} SELECT %s, {_NAMES} FROM coming_bars {_NEW_ONES}", [series_id])  # noqa: S608  our words
-    return int(cursor.rowcount)
-
-
-def _texts(columns: list[list[Any]]) -> list[list[bytes]]:
-    return [encoder.encode(column)[1:-1].split(b",") for column in columns]
-
-
-def _copied(*columns: list[bytes]) -> bytes:
-    return b"\n".join(map(b"\t".join, zip(*columns, strict=True))) + b"\n"
+def _rounded(bars: BarColumns) -> BarColumns:
+    values = [np.where(np.abs(column) < EXACT_UP_TO, np.round(column, PLACES), column) for column in bars.values]
+    return BarColumns(bars.time, *values)

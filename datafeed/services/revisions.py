@@ -10,7 +10,6 @@ from django.db import transaction
 from datafeed.bars import BarColumns, RawBar
 from datafeed.models import Bar, BarRevision, Series
 from datafeed.recordable import checked
-from datafeed.selectors import read_series
 
 logger = logging.getLogger(__name__)
 
@@ -55,15 +54,13 @@ def note_revisions(*, series: Series, said: Iterable[tuple[int, Numbers, Numbers
     BarRevision.objects.bulk_create(rows, batch_size=BATCH, ignore_conflicts=True)
 
 
-def note_revised_columns(*, series: Series, said: BarColumns, source: str) -> None:
-    """The same of the bars of a table; of a time that is said twice only the first word counts."""
-    times, first = np.unique(said.time, return_index=True)
-    kept = read_series(series, since=int(times[0]), until=int(times[-1]) + 1)
-    _, here, there = np.intersect1d(times, kept.time, assume_unique=True, return_indices=True)
+def note_revised_columns(*, series: Series, kept: BarColumns, said: BarColumns, source: str) -> None:
+    """The same of columns: what is recorded and what is said now, each with every time once and ascending."""
+    _, here, there = np.intersect1d(said.time, kept.time, assume_unique=True, return_indices=True)
     pairs = list(zip(kept.values, said.values, strict=True))
-    is_other = np.logical_or.reduce([old[there] != new[first[here]] for old, new in pairs])
+    is_other = np.logical_or.reduce([old[there] != new[here] for old, new in pairs])
     rows = [
-        (int(times[mine]), kept.at(theirs)[1:], said.at(first[mine])[1:])
+        (int(said.time[mine]), kept.at(theirs)[1:], said.at(mine)[1:])
         for mine, theirs in zip(here[is_other], there[is_other], strict=True)
     ]
     note_revisions(series=series, said=rows, source=source)

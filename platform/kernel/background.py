@@ -4,10 +4,11 @@ import asyncio
 import logging
 import threading
 from collections import deque
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor, wait
 from dataclasses import asdict, dataclass
 from functools import partial
+from itertools import islice
 from typing import Generic, ParamSpec, TypeVar
 from weakref import WeakKeyDictionary
 
@@ -44,6 +45,19 @@ class Thread:
 
     async def call(self, call: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
         return await _on(self._executor, partial(call, *args, **kwargs))
+
+
+def ahead(pieces: Iterator[T]) -> Iterator[T]:
+    """The same `pieces`, each made on a thread of its own while the one before it is used."""
+    with ThreadPoolExecutor(max_workers=1, thread_name_prefix="ahead") as maker:
+        coming = maker.submit(_next_of, pieces)
+        while found := coming.result():
+            coming = maker.submit(_next_of, pieces)
+            yield from found
+
+
+def _next_of(pieces: Iterator[T]) -> list[T]:
+    return list(islice(pieces, 1))
 
 
 class Together(Generic[Q, A]):
