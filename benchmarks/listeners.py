@@ -9,7 +9,7 @@ import time
 from dataclasses import dataclass, field
 
 TEXT, CLOSE, PING, PONG = 0x1, 0x8, 0x9, 0xA
-READ = 262_144
+READ = 65_536  # more would be mapped anew by the allocator for each read
 
 
 def handshake(port: int, path: str, **headers: str) -> bytes:
