@@ -4,11 +4,13 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
+from django.db import connection
 from rest_framework.test import APIClient
 
 from datafeed.models import Instrument, Series
 from datafeed.providers import find_provider
 from datafeed.providers.base import BarUpdate, SeriesKey
+from datafeed.selectors import health
 from datafeed.services import Audience, open_live, take_update
 from datafeed.tests.conftest import DAY, MONDAY, bar, fill_minutes
 
@@ -243,6 +245,21 @@ PATHS = [
     ("post", "quotes"),
     ("get", "health"),
 ]
+
+
+def test_very_many_bars_are_not_counted_one_by_one(
+    stranger: APIClient, ten_days: Series, monkeypatch: pytest.MonkeyPatch, django_assert_max_num_queries: Any
+) -> None:
+    with connection.cursor() as cursor:
+        cursor.execute("ANALYZE datafeed_bar")
+    monkeypatch.setattr(health, "MOST_COUNTED", 4)
+    with django_assert_max_num_queries(20) as asked:
+        count = stranger.get("/api/v1/datafeed/health").json()["bars_count"]
+    # An estimate, which is right here: on PostgreSQL the table has just been looked at, elsewhere nothing was deleted.
+    assert count >= 10
+    counting = [query["sql"] for query in asked if "COUNT" in query["sql"] and "datafeed_bar" in query["sql"]]
+    assert [sql for sql in counting if "LIMIT 4" not in sql] == []
+    assert len(counting) == 1
 
 
 @pytest.mark.parametrize(("method", "path"), PATHS)
