@@ -20,7 +20,7 @@ from datafeed.resolutions import seconds
 from datafeed.selectors import BarColumns, read_bars, source_of
 from formulas import engine
 from formulas.backtests import check_waiting
-from formulas.engine.chain import first_broken, first_hash, linked
+from formulas.engine.chain import first_hash, linked
 from formulas.engine.records import EXACT, certify
 from formulas.errors import RecordTooLarge
 from formulas.models import Certificate, CertificateStatus, Deployment, Signal
@@ -201,35 +201,22 @@ def _was_filled(deployment: Deployment, start: int, at: float) -> bool:
 
 def _difference(deployment: Deployment, record: dict[str, Any], stored: BarColumns) -> Entry | None:
     """The first difference to the replay; else the first fault of the chain; else none."""
-    unlinked = [{name: value for name, value in signal.items() if name != "hash"} for signal in record["signals"]]
-    found = certify({**record, "signals": unlinked}, engine.Bars(stored.time, *stored.values))
+    found = certify(record, engine.Bars(stored.time, *stored.values))
     if found != EXACT:
         return _named(found)
-    return _broken(deployment, record)
+    count = len(record["signals"])
+    return None if count == deployment.sealed_signals else _first(count, None, "head", deployment.head, None)
 
 
 def _named(found: dict[str, Any]) -> Entry:
-    """What the engine found, with the bar and the field in which the two differ."""
-    place, expected, recorded = found["signal"], found["expected"], found["recorded"]
-    if place is None:
-        return _first(None, None, "version_hash", expected["version_hash"], recorded["version_hash"])
-    if recorded is None or (expected and expected["time"] < recorded["time"]):
-        return _first(place, expected["time"], "signal", expected, None)
-    if expected is None or recorded["time"] < expected["time"]:
-        return _first(place, recorded["time"], "signal", None, recorded)
-    field = next(name for name in expected if expected[name] != recorded[name])
-    return _first(place, expected["time"], field, expected[field], recorded[field])
-
-
-def _broken(deployment: Deployment, record: dict[str, Any]) -> Entry | None:
-    signals, header = record["signals"], {"version_hash": record["version_hash"]}
-    place = first_broken(header, signals)
-    if place is not None:
-        return _first(place, signals[place]["time"], "hash", None, signals[place]["hash"])
-    head = signals[-1]["hash"] if signals else first_hash(header)
-    if (head, len(signals)) != (deployment.head, deployment.sealed_signals):
-        return _first(len(signals), None, "head", deployment.head, head)
-    return None
+    """What the engine found: of a signal the field that differs, or that of the two which stands alone at its bar."""
+    place, bar_time, field = found["signal"], found["bar_time"], found["field"]
+    expected, recorded = found["expected"], found["recorded"]
+    if field == "signal":
+        expected, recorded = (one if one and one["time"] == bar_time else None for one in (expected, recorded))
+    elif field not in ("hash", "head"):
+        expected, recorded = expected[field], recorded[field]
+    return _first(place, bar_time, field, expected, recorded)
 
 
 def _first(signal: int | None, bar_time: int | None, field: str, expected: Any, recorded: Any) -> Entry:

@@ -8,7 +8,7 @@ from typing import Protocol
 from formulas.engine.builders import Bound
 from formulas.engine.functions import Argument, Function
 from formulas.engine.limits import MAX_LENGTH, MAX_NUMBER, refuse_at
-from formulas.engine.names import Names
+from formulas.engine.names import AlreadyRefused, Names
 from formulas.engine.registry import signature
 
 
@@ -69,8 +69,12 @@ def _match(
         matched[keyword.arg] = keyword.value
     for argument in function.arguments:
         if argument.default is None and argument.name not in matched:
-            raise refuse_at(call, f"{function.name} needs a {argument.name}", _example(function))
+            raise refuse_at(call, f"{function.name} needs {_wanted(argument)}", _example(function))
     return matched
+
+
+def _wanted(argument: Argument) -> str:
+    return f"a value for {argument.name}" if len(argument.name) == 1 else f"a {argument.name}"
 
 
 def _skipped(context: Context, function: Function, given: list[ast.expr]) -> int:
@@ -119,6 +123,8 @@ def _number(context: Context, function: Function, argument: Argument, expression
         return float(argument.default or 0)
     if isinstance(expression, ast.Name) and expression.id in context.names.parameters:
         return context.names.parameters[expression.id].value
+    if isinstance(expression, ast.Name) and context.names.is_refused(expression.id):
+        raise AlreadyRefused(expression.id)
     value = literal(expression)
     if value is None:
         message = f"the {argument.name} of {function.name} must be a number or a param"
@@ -147,7 +153,9 @@ def whole_number(names: Names, node: ast.expr, what: str, low: int) -> int:
         held = names.parameters[node.id].value
         value = int(held) if held.is_integer() else held
     elif isinstance(node, ast.Name) and names.find(node.id) is not None:
-        raise refuse_at(node, f"{allowed}; {node.id} is a series", f"write: {node.id} = param(14)")
+        raise refuse_at(node, f"{allowed}; {node.id} is calculated", f"write: {node.id} = param(14)")
+    elif isinstance(node, ast.Name) and names.is_refused(node.id):
+        raise AlreadyRefused(node.id)
     if type(value) is not int or not low <= value <= MAX_LENGTH:
         raise refuse_at(node, allowed, "write the number itself, or name = param(14) above and then the name")
     return value

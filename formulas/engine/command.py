@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Callable
 from typing import Any, NoReturn, overload
+
+import numpy as np
 
 from formulas.engine.backtest import backtest
 from formulas.engine.bars import BarError, Bars
@@ -47,6 +50,9 @@ def answer(arguments: list[str], text: str) -> tuple[str, int]:
         return json.dumps({"error": "invalid_record", "message": str(error)}), BAD_USE
     except BarError as error:
         return json.dumps({"error": "invalid_bars", "message": str(error), "bar": error.index}), BAD_USE
+    except Exception as error:  # noqa: BLE001  the edge of the process: who asks in JSON is answered in JSON
+        message = f"the engine failed: {type(error).__name__}"
+        return json.dumps({"error": "internal_error", "message": message}), BAD_USE
     return json.dumps(result, allow_nan=False), 0
 
 
@@ -144,9 +150,15 @@ def _backtest(request: dict[str, Any]) -> dict[str, Any]:
     )
     periods = _amount(request, "periods_per_year", None, above_zero=True)
     program = compile_formula(_text(request, "formula"))
-    done = backtest(program, _bars(request), terms, periods)
-    trades = [{field: getattr(trade, field) for field in TRADE_FIELDS} for trade in done.trades]
-    return {"metrics": done.metrics, "trades": trades, "equity": done.equity.tolist()}
+    with np.errstate(all="ignore"):
+        done = backtest(program, _bars(request), terms, periods)
+    trades = [{field: _finite(getattr(trade, field)) for field in TRADE_FIELDS} for trade in done.trades]
+    return {"metrics": done.metrics, "trades": trades, "equity": [_finite(value) for value in done.equity.tolist()]}
+
+
+def _finite(value: float | None) -> float | None:
+    """None for what JSON has no number for: prices can be so large that an account is beyond all numbers."""
+    return value if value is not None and math.isfinite(value) else None
 
 
 def _certify(request: dict[str, Any]) -> dict[str, Any]:

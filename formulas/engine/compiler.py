@@ -25,6 +25,7 @@ from formulas.engine.source import parse_expression, parse_program
 from formulas.engine.vocabulary import ACTIONS, PROTECTIONS, SIZED_ACTIONS, left_out
 
 EXAMPLE = "if rsi < 30: buy()"
+PLAIN = {"alert": "1", **dict.fromkeys(PROTECTIONS, "pct=2")}
 
 
 @dataclass(frozen=True, slots=True)
@@ -243,6 +244,8 @@ class _Compiler:
     def _act(self, node: ast.expr, guard: int | None) -> None:
         name = _called_name(node)
         if not isinstance(node, ast.Call) or name not in ACTIONS:
+            if isinstance(node, ast.Name) and node.id in ACTIONS:
+                raise refuse_at(node, f"{node.id} needs its brackets", f"write: {node.id}({PLAIN.get(node.id, '')})")
             self.expressions.compile(node)
             raise refuse_at(node, "this line has no effect", f"give its value a name, or use it: {EXAMPLE}")
         always = self.graph.constant(1.0, "True") if guard is None else guard

@@ -8,6 +8,7 @@ from functools import reduce
 from typing import Any
 
 from formulas.engine.arguments import bind, whole_number
+from formulas.engine.foreign import dotted
 from formulas.engine.functions import Function
 from formulas.engine.graph import Graph
 from formulas.engine.limits import MAX_NUMBER, refuse_at
@@ -110,7 +111,7 @@ class Expressions:
     def _attribute(self, node: ast.Attribute) -> int:
         function, given, keywords = self._callee(node)
         if function is None:
-            raise refuse_at(node, *left_out(node))
+            raise refuse_at(node, *dotted(node))
         return self._single(function, node, given, keywords)
 
     def _higher(
@@ -149,6 +150,8 @@ class Expressions:
 
     def _not_callable(self, node: ast.Call) -> Exception:
         called = node.func
+        if isinstance(called, ast.Attribute):
+            return refuse_at(called, *dotted(called))
         if not isinstance(called, ast.Name):
             return refuse_at(called, *left_out(called))
         if called.id in ACTIONS:
@@ -158,7 +161,7 @@ class Expressions:
             return refuse_at(called, f"{called.id} is a value, not a function", "leave the brackets out")
         if called.id in SOURCE_NAMES:
             return refuse_at(called, f"{called.id} is a price, not a function", f"write: {called.id}")
-        return unknown(called, called.id, [])
+        return self.names.complain(called)
 
     def _callee(self, node: ast.expr) -> tuple[Function | None, list[ast.expr], list[ast.keyword]]:
         """The function that an expression calls, bare (`rsi`), with brackets, or spelled `ta.rsi`."""
@@ -170,7 +173,9 @@ class Expressions:
         if isinstance(called, ast.Attribute):
             if not (isinstance(called.value, ast.Name) and called.value.id == "ta"):
                 return None, given, keywords
-            if called.attr not in FUNCTIONS or called.attr in SOURCE_NAMES:
+            if called.attr in SOURCE_NAMES:
+                raise refuse_at(called, *dotted(called))
+            if called.attr not in FUNCTIONS:
                 raise unknown(called, called.attr, [])
             return FUNCTIONS[called.attr], given, keywords
         if not isinstance(called, ast.Name) or self.names.find(called.id) is not None:

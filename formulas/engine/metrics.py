@@ -226,7 +226,7 @@ def measure(
         found.update(_against(sums, returns.size, periods))
         last = market.at(np.array([market.times.size - 1] if market.times.size else [], dtype=np.intp))
         found["buy_and_hold_return"] = float(last[0]) / market.start - 1.0 if last.size else 0.0
-    return found
+    return {name: value if value is not None and math.isfinite(value) else None for name, value in found.items()}
 
 
 def _sums(curve: Curve, returns: Floats, market: Floats, trades: Trades, closed: int) -> list[float]:

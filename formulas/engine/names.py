@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from difflib import get_close_matches
 
+from formulas.engine.foreign import PINE_WORDS
 from formulas.engine.limits import refuse_at
 from formulas.engine.problems import FormulaError
 from formulas.engine.program import Parameter
@@ -60,6 +61,10 @@ class Names:
         """Whether the formula gives this name a value anywhere so far, well or not."""
         return name in self._taken
 
+    def is_refused(self, name: str) -> bool:
+        """Whether the name's own definition was refused, which its author has been told."""
+        return name in self._refused
+
     @contextmanager
     def defining(self, *names: str) -> Iterator[None]:
         """Remember the names as refused when their definition, compiled inside, is refused."""
@@ -98,6 +103,10 @@ def unknown(node: ast.AST, name: str, own_names: list[str]) -> Exception:
         return refuse_at(node, f"{name} is not available yet", "write the formula without it for now")
     if name in ACTIONS:
         return refuse_at(node, f"{name} is an action, not a value", f"write it on its own: if ...: {name}()")
+    if name in PINE_WORDS:
+        return refuse_at(node, f"{name} is not known here", PINE_WORDS[name])
+    if name == "ta":
+        return refuse_at(node, "ta stands before the name of a function", "write: ta.rsi(14), or rsi(14)")
     if name == "tf":
         return refuse_at(node, "tf takes a period and an expression", TF_HINT)
     if name == "param":

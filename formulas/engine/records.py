@@ -8,10 +8,11 @@ from itertools import pairwise
 from typing import Any
 
 from formulas.engine.bars import Bars
-from formulas.engine.chain import first_broken
+from formulas.engine.chain import first_broken, first_hash
 from formulas.engine.compiler import compile_formula
 from formulas.engine.decisions import Decision
 from formulas.engine.history import run_history
+from formulas.engine.program import Program
 from formulas.engine.score import Day, Score, performance_score
 
 EXACT = {"parity": "exact"}
@@ -32,14 +33,23 @@ def certify(record: Mapping[str, Any], bars: Bars) -> dict[str, Any]:
     of the bar in epoch seconds; `action` and `price`, the bar's close, are compared where signals have them. Signals
     before `since` were not raised, and those after the first and up to the second time of each pair in `skipped`
     (null: for good) need not have been. Sizes are compared to four places. When signals have a `hash` the chain that
-    begins at `version_hash` is checked as well. Raises FormulaError or RecordError.
+    begins at `version_hash` is checked as well, up to the `head` where the record has one.
+
+    A difference has `signal` (its place), `bar_time`, `field`, `expected` and `recorded`. `field` is `signal` where
+    one is missing or too many, `hash` or `head` where all signals are right and the chain is not. Raises FormulaError
+    or RecordError.
     """
     program = compile_formula(str(record.get("formula", "")), record.get("parameters") or None)
     if record.get("version_hash") not in (None, program.version_hash):
-        return _different(None, {"version_hash": program.version_hash}, {"version_hash": record["version_hash"]})
+        expected, found = {"version_hash": program.version_hash}, {"version_hash": record["version_hash"]}
+        return _different(None, None, "version_hash", expected, found)
     signals = _entries(record, "signals", SAID)
-    if any("hash" in signal for signal in signals):
-        _check_chain({"version_hash": program.version_hash}, signals)
+    return _first_unlike(record, program, bars, signals) or _broken(record, program, signals) or dict(EXACT)
+
+
+def _first_unlike(
+    record: Mapping[str, Any], program: Program, bars: Bars, signals: Sequence[Mapping[str, Any]]
+) -> dict[str, Any] | None:
     names = [*SAID, *(name for name in SAID_BESIDE if signals and all(name in signal for signal in signals))]
     recorded = [{name: _comparable(name, signal[name]) for name in names} for signal in signals]
     decided = [_said(decision, names) for decision in _asked_for(record, run_history(program, bars), signals)]
@@ -47,8 +57,32 @@ def certify(record: Mapping[str, Any], bars: Bars) -> dict[str, Any]:
         expected = decided[place] if place < len(decided) else None
         found = recorded[place] if place < len(recorded) else None
         if expected != found:
-            return _different(place, expected, found)
-    return dict(EXACT)
+            return _different(place, *_where(expected, found), expected, found)
+    return None
+
+
+def _where(expected: Mapping[str, Any] | None, recorded: Mapping[str, Any] | None) -> tuple[Any, str]:
+    """The start of the bar at which the two differ, and the field; `signal` where only one of them is there."""
+    if expected is None or recorded is None:
+        return (expected or recorded or {}).get("time"), "signal"
+    field = next(name for name in expected if expected[name] != recorded[name])
+    if field != "time":
+        return expected["time"], field
+    is_number = isinstance(recorded["time"], int | float)
+    return (min(expected["time"], recorded["time"]) if is_number else expected["time"]), "signal"
+
+
+def _broken(record: Mapping[str, Any], program: Program, signals: Sequence[Mapping[str, Any]]) -> dict[str, Any] | None:
+    """The first fault of the chain of hashes, where the record has one."""
+    head = record.get("head")
+    if head is None and not any("hash" in signal for signal in signals):
+        return None
+    header = {"version_hash": program.version_hash}
+    place = first_broken(header, signals)
+    if place is not None:
+        return _different(place, signals[place]["time"], "hash", None, signals[place].get("hash"))
+    last = signals[-1]["hash"] if signals else first_hash(header)
+    return None if head in (None, last) else _different(len(signals), None, "head", head, last)
 
 
 def score_of(record: Mapping[str, Any]) -> Score:
@@ -79,7 +113,8 @@ def _asked_for(
     record: Mapping[str, Any], decisions: Sequence[Decision], signals: Sequence[Mapping[str, Any]]
 ) -> list[Decision]:
     """The decisions that there must be a signal of, and those of skipped bars that there is one of all the same."""
-    since, skipped = record.get("since") or 0, _periods(record)
+    since = 0.0 if record.get("since") is None else _number(record, "since")
+    skipped = _periods(record)
     raised = {str((signal["time"], signal["side"])) for signal in signals}  # what is recorded can be anything
     return [
         one
@@ -94,7 +129,7 @@ def _periods(record: Mapping[str, Any]) -> list[tuple[float, float]]:
     periods = record.get("skipped") or []
     try:
         ends = [(-math.inf if a is None else float(a), math.inf if b is None else float(b)) for a, b in periods]
-    except (TypeError, ValueError):
+    except (TypeError, ValueError, OverflowError):
         raise RecordError("skipped must be a list of pairs of times") from None
     return ends
 
@@ -109,8 +144,9 @@ def _comparable(name: str, value: Any) -> Any:
     return round(value, places) if places is not None and is_number else value
 
 
-def _different(place: int | None, expected: Any, recorded: Any) -> dict[str, Any]:
-    return {"parity": "different", "signal": place, "expected": expected, "recorded": recorded}
+def _different(place: int | None, bar_time: Any, field: str, expected: Any, recorded: Any) -> dict[str, Any]:
+    found = {"signal": place, "bar_time": bar_time, "field": field, "expected": expected, "recorded": recorded}
+    return {"parity": "different", **found}
 
 
 def _entries(record: Mapping[str, Any], field: str, names: Sequence[str]) -> list[dict[str, Any]]:

@@ -8,24 +8,15 @@ from collections.abc import Callable
 from functools import lru_cache
 from typing import TypeVar
 
+from formulas.engine.foreign import unreadable
 from formulas.engine.limits import MAX_BRACKETS, MAX_SOURCE_BYTES, MAX_WORDS, check_shape
-from formulas.engine.problems import FormulaError, Problem, quoted
+from formulas.engine.problems import FormulaError, Problem
 
 Tree = TypeVar("Tree", ast.Module, ast.Expression)
 
 NOT_PLAIN = re.compile(r"[^ -~\n\t]")
 BRACKETS = re.compile(r"[(\[{}\])]|#[^\n]*")
 WORDS = re.compile(r"#[^\n]*|\w+|[^\w\s]")
-
-FOREIGN_SPELLINGS = (
-    ("&&", "write: and"),
-    ("||", "write: or"),
-    (":=", "write: name = value, each name once"),
-    ("?", "write: a if condition else b"),
-    ("!", "write: not, or != for 'is different from'"),
-    ("//", "comments begin with #"),
-    ("$", "names are made of a-z, 0-9 and _"),
-)
 
 
 @lru_cache(maxsize=64)
@@ -97,13 +88,4 @@ def _syntax_problem(text: str, error: SyntaxError) -> Problem:
     lines = text.split("\n")
     line = min(max(error.lineno or 1, 1), len(lines))
     column = min(max(error.offset or 1, 1), len(lines[line - 1]) + 1)
-    reason = quoted(error.msg or "invalid syntax")
-    return Problem(line, column, f"this line cannot be read: {reason}", _spelling_hint(lines[line - 1]))
-
-
-def _spelling_hint(line: str) -> str:
-    code = line.split("#", 1)[0]
-    for foreign, hint in FOREIGN_SPELLINGS:
-        if foreign in code.replace("!=", ""):
-            return hint
-    return "a formula looks like: if rsi < 30: buy()"
+    return Problem(line, column, *unreadable(lines[line - 1], error.msg or "invalid syntax"))

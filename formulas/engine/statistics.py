@@ -43,14 +43,17 @@ def moments(returns: Floats) -> tuple[float, float]:
 
 
 def shape(squares: float, cubes: float, fourths: float, count: int) -> tuple[float, float]:
-    """The same from sums of powers of the distances from the mean."""
+    """The same from sums of powers of the distances from the mean; NaN where they are beyond all numbers."""
     variance = squares / count
-    return cubes / count / variance**1.5, fourths / count / variance**2
+    try:
+        return cubes / count / variance**1.5, fourths / count / variance**2
+    except (OverflowError, ZeroDivisionError):
+        return math.nan, math.nan
 
 
 def sharpe_error(sharpe: float, skew: float, kurtosis: float, count: int) -> float:
     """The standard error of a Sharpe ratio per period over `count` returns."""
-    spread = 1.0 - skew * sharpe + (kurtosis - 1.0) / 4.0 * sharpe**2
+    spread = 1.0 - skew * sharpe + (kurtosis - 1.0) / 4.0 * sharpe * sharpe
     return math.sqrt(max(spread, 1e-12) / (count - 1))
 
 

@@ -9,7 +9,7 @@ import pytest
 
 import formulas
 from formulas.engine import compile_formula
-from formulas.engine.command import answer
+from formulas.engine.command import COMMANDS, answer
 from formulas.engine.tests import naive
 from formulas.engine.tests.markets import random_walk
 
@@ -154,6 +154,44 @@ def test_input_that_is_no_json_object_is_refused(text):
     body, status = answer(["check"], text)
     assert status == 2
     assert json.loads(body)["error"] == "invalid_json"
+
+
+@pytest.mark.parametrize("scale", [1e150, 1e300, 1.7e308])
+@pytest.mark.parametrize("formula", ["buy()", "if close > open: buy()\nelse: short()", "short()\nstop_loss(pct=1)"])
+def test_prices_beyond_all_measure_give_null_and_no_fault(scale, formula):
+    """An account of them is beyond all numbers, for which JSON has no word."""
+    values = [0.5 + 0.4 * (-1) ** index * (index / 40) for index in range(40)]
+    rows = [[60 * i, scale * v, scale * v, scale * v * 0.1, scale * v * 0.3, scale] for i, v in enumerate(values)]
+    rows[3] = [180, 1e-300, scale, 1e-300, scale, 1.0]
+    request = {"bars": rows, "formula": formula, "initial_capital": 1e14, "periods_per_year": 9e14}
+    body, status = ask("backtest", **request)
+    assert status == 0
+    assert len(body["equity"]) == len(rows)
+    expressions = {name: name for name in ("rsi(3)", "cci(3)", "mfi(3)", "stdev(3)", "obv", "vwap", "exp(close)")}
+    assert ask("series", bars=rows, expressions=expressions)[1] == 0
+
+
+def test_a_fault_of_the_engine_is_told_in_json(monkeypatch):
+    def fails(request):
+        raise MemoryError
+
+    monkeypatch.setitem(COMMANDS, "check", fails)
+    assert ask("check", formula="buy()") == (
+        {"error": "internal_error", "message": "the engine failed: MemoryError"},
+        2,
+    )
+
+
+@pytest.mark.parametrize("redirection", ["<&-", ">&-", ">/dev/full", "| true"])
+def test_a_closed_or_full_stream_leaves_no_traceback(redirection):
+    line = f"set -o pipefail; {sys.executable} -m formulas.engine check {redirection}"
+    given = None if redirection == "<&-" else json.dumps({"formula": "buy()"})
+    done = subprocess.run(["bash", "-c", line], input=given, capture_output=True, text=True, cwd=ROOT)
+    assert "Traceback" not in done.stderr
+    assert "Exception ignored" not in done.stderr
+    assert done.returncode == 2 or redirection == "| true"
+    if redirection == "<&-":
+        assert json.loads(done.stdout)["error"] == "invalid_json"
 
 
 def test_the_module_runs_as_a_command_without_django():

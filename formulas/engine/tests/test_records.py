@@ -62,10 +62,14 @@ def test_the_first_difference_is_told():
     bars["bars"][40][4] = bars["bars"][40][2]
     assert ask("certify", missing)[0]["signal"] == 3
     assert ask("certify", missing)[0]["expected"] == gone
+    assert (ask("certify", missing)[0]["field"], ask("certify", missing)[0]["bar_time"]) == ("signal", gone["time"])
+    assert (ask("certify", extra)[0]["field"], ask("certify", extra)[0]["bar_time"]) == ("signal", ROWS[-1][0] + 60)
     assert ask("certify", extra)[0]["expected"] is None
     assert ask("certify", other)[0] == {
         "parity": "different",
         "signal": 2,
+        "bar_time": other["signals"][2]["time"],
+        "field": "size",
         "expected": deployment()["signals"][2],
         "recorded": other["signals"][2],
     }
@@ -73,12 +77,34 @@ def test_the_first_difference_is_told():
     assert ask("certify", deployment() | {"version_hash": "0" * 64})[0]["parity"] == "different"
 
 
+def test_a_past_that_was_written_anew_is_a_difference():
+    """Told where it is, whether a signal was touched or only the chain of their hashes."""
+    other, broken, cut = deployment(True), deployment(True), deployment(True)
+    cut["head"] = cut["signals"][-1]["hash"]
+    assert ask("certify", cut)[0] == {"parity": "exact"}
+    other["signals"][2]["side"] = "buy" if other["signals"][2]["side"] == "sell" else "sell"
+    broken["signals"][4]["hash"] = "0" * 64
+    cut["bars"] = [row for row in ROWS if row[0] < cut["signals"][-1]["time"]]
+    cut["signals"] = [signal for signal in cut["signals"] if signal["time"] < cut["signals"][-1]["time"]]
+    found = [ask("certify", record) for record in (other, broken, cut)]
+    assert [status for _, status in found] == [0, 0, 0]
+    assert [(body["signal"], body["field"]) for body, _ in found] == [
+        (2, "side"),
+        (4, "hash"),
+        (len(cut["signals"]), "head"),
+    ]
+    assert found[1][0]["bar_time"] == broken["signals"][4]["time"]
+
+
 @pytest.mark.parametrize(
     ("change", "code"),
     [
         ({"signals": 5}, "invalid_record"),
         ({"signals": [{"time": 5}]}, "invalid_record"),
-        ({"signals": [{"time": 5, "side": "buy", "size": 1.0, "hash": "x"}]}, "invalid_record"),
+        ({"since": "yesterday"}, "invalid_record"),
+        ({"since": [1]}, "invalid_record"),
+        ({"skipped": [[0]]}, "invalid_record"),
+        ({"skipped": [[0, 10**400]]}, "invalid_record"),
         ({"formula": "bye()"}, "invalid_formula"),
         ({"formula": None}, "invalid_request"),
         ({"parameters": [1]}, "invalid_request"),

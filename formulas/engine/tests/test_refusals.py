@@ -86,7 +86,7 @@ REFUSED = [
     ("x = ta.rsi.real" + ACT, 1, 5, "a dot after a name is not part"),
     ("x = math.abs(close)" + ACT, 1, 5, "a dot after a name is not part"),
     ("x = ta.nothing(14)" + ACT, 1, 5, "nothing is not known here"),
-    ("x = ta.close" + ACT, 1, 5, "close is an action"),
+    ("x = ta.close" + ACT, 1, 5, "ta before a price is not part"),
     ("x = ta.buy()" + ACT, 1, 5, "buy is an action"),
     ("close.x = 1" + ACT, 1, 1, "a dot after a name is not part"),
     ("x[0] = 1" + ACT, 1, 1, "this is not part"),
@@ -111,15 +111,15 @@ REFUSED = [
     ("x = rsi(" + "9" * 400 + ")" + ACT, 1, 9, "from 1 to 5000"),
     ("x = sma(close, close)" + ACT, 1, 16, "from 1 to 5000"),
     ("x = sma(close, 5 + 5)" + ACT, 1, 16, "from 1 to 5000"),
-    ("n = 14\nx = rsi(n)" + ACT, 2, 9, "n is a series"),
-    ("n = 14\nx = close[n]" + ACT, 2, 11, "n is a series"),
+    ("n = 14\nx = rsi(n)" + ACT, 2, 9, "n is calculated"),
+    ("n = 14\nx = close[n]" + ACT, 2, 11, "n is calculated"),
     ("x = valuewhen(close > 1, close, -1)" + ACT, 1, 33, "from 0 to 5000"),
     ("a, b, c = bb(20, close)" + ACT, 1, 18, "the mult of bb must be a number or a param"),
     # calls
     ("x = sma(close)" + ACT, 1, 5, "sma needs a length"),
     ("x = sma" + ACT, 1, 5, "sma needs a length"),
-    ("x = crossover(close)" + ACT, 1, 5, "crossover needs a b"),
-    ("x = min(close)" + ACT, 1, 5, "min needs a b"),
+    ("x = crossover(close)" + ACT, 1, 5, "crossover needs a value for b"),
+    ("x = min(close)" + ACT, 1, 5, "min needs a value for b"),
     ("x = rsi(close, 14, 3)" + ACT, 1, 20, "rsi does not take so many values"),
     ("x = sma(20, close)" + ACT, 1, 13, "the length of sma must be a whole number"),
     ("x = tr(14)" + ACT, 1, 8, "tr does not take so many values"),
@@ -155,7 +155,10 @@ REFUSED = [
     # actions
     ("x = buy()" + ACT, 1, 5, "buy() is an action and cannot stand inside an expression"),
     ("if buy(): sell()", 1, 4, "buy() is an action"),
-    ("buy", 1, 1, "buy is an action, not a value"),
+    ("buy", 1, 1, "buy needs its brackets"),
+    ("if rsi < 30: close", 1, 14, "close needs its brackets"),
+    ("x = buy" + ACT, 1, 5, "buy is an action, not a value"),
+    ("x = ta(14)" + ACT, 1, 5, "ta stands before the name of a function"),
     ("buy(0.5)", 1, 5, "buy does not take a plain value"),
     ("buy(share=1)", 1, 5, "buy has no such argument"),
     ("buy(**close)", 1, 5, "buy has no such argument"),
@@ -299,6 +302,13 @@ def test_one_run_tells_all_problems_in_order_and_no_echoes():
     assert found == [(1, 5), (2, 9), (4, 1), (6, 1)]
 
 
+@pytest.mark.parametrize("use", ["rsi(n)", "close[n]", "bb(20, n)", "close + n", "n(1)", "tf('1h', n)"])
+def test_a_refused_param_is_told_once_wherever_it_is_used(use):
+    target = "a, b, c" if use.startswith("bb") else "x"
+    found = [(problem.line, problem.column) for problem in problems(f"n = param(9, max=5)\n{target} = {use}" + ACT)]
+    assert found == [(1, 5)]
+
+
 def test_a_problem_inside_a_branch_is_found_beside_one_in_its_condition():
     found = [(p.line, p.column) for p in problems("if foo > 1:\n    bar()\nelse:\n    buy(1)")]
     assert found == [(1, 4), (2, 5), (4, 9)]
@@ -318,6 +328,34 @@ def test_the_error_reads_as_one_line():
         ("n = 14\nx = rsi(n)" + ACT, "write: n = param(14)"),
         ("x = macd()" + ACT, "line, signal, hist = macd("),
         ("buy(0.5)", "write: buy(size=0.5)"),
+        ("if rsi < 30: buy", "write: buy()"),
+        ("buy()\nstop_loss", "write: stop_loss(pct=2)"),
+        ("if rsi = 30: buy()", "write: =="),
+        ("if rsi => 30: buy()", "write: >="),
+        ("if rsi =< 30: buy()", "write: <="),
+        ("if rsi <> 30: buy()", "!= for"),
+        ("if !rsi: buy()", "write: not"),
+        ("if rsi < 30%: buy()", "write the number alone"),
+        ("if rsi < 30 AND close > 1: buy()", "small letters"),
+        ("IF rsi < 30: buy()", "small letters"),
+        ("if rsi < 30 then buy()", "a colon in place of then"),
+        ("if rsi < 30: buy() else: sell()", "on a line of its own"),
+        ("if rsi < 30:\n    buy()\nelse if rsi > 70:\n    sell()", "write: elif"),
+        ("if rsi < 30 { buy() }", "a colon and indented lines"),
+        ("if rsi < 30:\nbuy()", "four spaces"),
+        ("if rsi < 30:\n    buy()\n  sell()", "four spaces"),
+        ("var x = 3", "write: name = value"),
+        ("rsi(14) = 3", "== to compare"),
+        ("x = 'close" + ACT, "only tf takes text"),
+        ("x = 30pips" + ACT, "numbers are such as"),
+        ("x = true" + ACT, "write: True"),
+        ("x = math.max(close, open)" + ACT, "write: max(a, b, ...)"),
+        ("x = math.abs(close)" + ACT, "write: abs(x)"),
+        ("x = ta.close" + ACT, "write: close"),
+        ("x = input.int(14)" + ACT, "write: length = param(14"),
+        ("x = request.security(close)" + ACT, "tf("),
+        ("strategy.entry(1)", "write: buy()"),
+        ("if crossover(close, 1): plot(close)", "leave this line out"),
     ],
 )
 def test_the_hint_shows_what_to_write(source, hint):
@@ -341,6 +379,15 @@ def test_the_hint_shows_what_to_write(source, hint):
 def test_values_for_params_are_checked(parameters, message):
     source = "n = param(14, min=2, max=50)\nif rsi(n) < 30: buy()"
     assert message in problems(source, parameters)[0].message
+
+
+def test_what_cannot_be_read_is_told_without_the_words_of_python():
+    told = {problems(source)[0].message for source, _, _, message in REFUSED if message == "cannot be read"}
+    assert told
+    for message in told:
+        assert "invalid syntax" not in message
+        assert ":=" not in message
+        assert "literal" not in message
 
 
 def test_messages_are_short_plain_lines():
