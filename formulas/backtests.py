@@ -18,7 +18,7 @@ from formulas.errors import BacktestTooLarge, FormulaRetired, TooManyBacktests
 from formulas.models import Backtest, Formula, FormulaVersion, Simulation
 from formulas.outcomes import deflated, outcome_of, packed, plain, robustness_of, unpacked
 from formulas.services import check_parameters
-from formulas.trials import tried_by
+from formulas.trials import note, tried_by
 from kernel import jobs
 from kernel.errors import Invalid
 from kernel.job_parts import spread
@@ -195,4 +195,5 @@ def _calculate(work: Work) -> Found:
 @transaction.atomic
 def _keep(found: Iterable[tuple[Backtest, Found]]) -> None:
     for row, fields in found:
-        Backtest.objects.filter(pk=row.pk).update(**fields)
+        if Backtest.objects.filter(pk=row.pk).update(**fields):
+            note(row, [fields["metrics"]["sharpe"]])

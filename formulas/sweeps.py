@@ -25,7 +25,7 @@ from formulas.errors import FormulaRetired
 from formulas.models import Formula, FormulaVersion, Sweep, SweepKind
 from formulas.outcomes import number, packed, plain, unpacked
 from formulas.services import check_parameters
-from formulas.trials import tried_by
+from formulas.trials import note, tried_by
 from kernel import jobs
 from kernel.errors import DomainError, Invalid
 from kernel.job_parts import spread
@@ -88,10 +88,12 @@ def start_sweep(
 
 
 def _check_points(version: FormulaVersion, points: Sequence[Point]) -> None:
-    """Try the least and the greatest value of each parameter: the others lie between them."""
+    """Try the least and the greatest value of each parameter, and one with a fraction: the others are like them."""
     for name in points[0]:
-        for end in (min, max):
-            check_parameters(version.code, end(points, key=lambda point: point[name]))
+        ordered = sorted(points, key=lambda point: point[name])
+        with_fraction = next((point for point in ordered if not float(point[name]).is_integer()), ordered[0])
+        for point in (ordered[0], with_fraction, ordered[-1]):
+            check_parameters(version.code, point)
 
 
 @transaction.atomic
@@ -123,11 +125,10 @@ def run_sweep(run: jobs.JobRun, *, sweep_id: int) -> dict[str, Any]:
         "deflated_sharpe": number(found.deflated_sharpe),
         "overfitting": number(found.overfitting),
         "trials": len(row.points) + len(tried_by(row)),
-        "sharpes": [one["sharpe"] for one in metrics],
         "metrics": metrics,
         "bars": len(bars),
     }
-    return _keep(run, row, result)
+    return _keep(run, row, result, [one["sharpe"] for one in metrics])
 
 
 @jobs.job(PART_JOB, is_long=True)
@@ -156,12 +157,16 @@ def run_walk_forward(run: jobs.JobRun, *, sweep_id: int) -> dict[str, Any]:
         }
         for fold in found.folds
     ]
-    return _keep(run, row, {"efficiency": number(found.efficiency), "folds": folds, "sharpes": [], "bars": len(bars)})
+    result = {"efficiency": number(found.efficiency), "folds": folds, "bars": len(bars)}
+    return _keep(run, row, result, [number(fold.in_sample["sharpe"]) for fold in found.folds])
 
 
-def _keep(run: jobs.JobRun, row: Sweep, result: dict[str, Any]) -> dict[str, Any]:
+def _keep(run: jobs.JobRun, row: Sweep, result: dict[str, Any], sharpes: Sequence[float | None]) -> dict[str, Any]:
+    """Keep the result, and what was tried: every point, or the best ones that a walk forward shows."""
     run.progress(1.0)
-    Sweep.objects.filter(pk=row.pk).update(result=result)
+    with transaction.atomic():
+        if Sweep.objects.filter(pk=row.pk).update(result=result):
+            note(row, sharpes)
     return {"sweep_id": row.pk}
 
 

@@ -1,28 +1,35 @@
 """How much somebody has tried on the same bars: the more it was, the less the best of it means."""
 
 import math
+from collections.abc import Sequence
+from typing import Any
 
-from formulas.models import Backtest, Simulation, Sweep
+from formulas.models import Backtest, Simulation, Trial
 
 MOST_TRIED = 5_000
-SWEEPS_AT_ONCE = 10  # each holds a number for every point
+ROWS_AT_ONCE = 10  # each may hold a number for every point of a sweep
+
+
+def note(row: Simulation, sharpes: Sequence[float | None]) -> None:
+    """Write down what the owner of `row` has seen of it; once, however often its job is tried."""
+    of = "backtest" if isinstance(row, Backtest) else "sweep"
+    bars = {"owner_id": row.owner_id, "instrument_id": row.instrument_id, "resolution": row.resolution}
+    own: dict[str, Any] = {of: row}
+    Trial.objects.update_or_create(**own, defaults={**bars, "sharpes": list(sharpes)})
 
 
 def tried_by(row: Simulation) -> list[float]:
     """The yearly Sharpe ratios of all that the owner of `row` has tried before on its instrument and resolution.
 
-    Every point of a sweep counts as one; one that does not vary counts as 0.
+    Every point of a sweep counts as one, and what was forgotten since counts on; one that does not vary counts as 0.
     """
-    same = {"owner_id": row.owner_id, "instrument_id": row.instrument_id, "resolution": row.resolution}
-    alone, many = Backtest.objects.filter(**same).exclude(metrics=None), Sweep.objects.filter(**same)
-    if isinstance(row, Backtest):
-        alone = alone.exclude(pk=row.pk)
-    else:
-        many = many.exclude(pk=row.pk)
-    found = list(alone.values_list("metrics__sharpe", flat=True)[:MOST_TRIED])
-    swept = many.exclude(result=None).values_list("result__sharpes", flat=True)
-    for sharpes in swept[:MOST_TRIED].iterator(chunk_size=SWEEPS_AT_ONCE):
+    of = "backtest" if isinstance(row, Backtest) else "sweep"
+    same = Trial.objects.filter(owner_id=row.owner_id, instrument_id=row.instrument_id, resolution=row.resolution)
+    # Not `exclude`, which would pass over those whose own row is gone.
+    others = (trial for trial in same.iterator(chunk_size=ROWS_AT_ONCE) if getattr(trial, f"{of}_id") != row.pk)
+    found: list[float] = []
+    for trial in others:
+        found += [value if isinstance(value, float) and math.isfinite(value) else 0.0 for value in trial.sharpes]
         if len(found) >= MOST_TRIED:
             break
-        found += sharpes or []
-    return [value if isinstance(value, float) and math.isfinite(value) else 0.0 for value in found[:MOST_TRIED]]
+    return found[:MOST_TRIED]

@@ -138,7 +138,7 @@ class World:
         return Sweep.objects.create(
             owner=self.ann, formula=self.private, version=self.private.version, instrument=self.instrument,
             resolution="1D", initial_capital=10_000, fee_bps=5, slippage_bps=2, kind="sweep", points=[{"annsown": 1.0}],
-            result={"best": 0, "sharpes": [None], "metrics": [{"annsown": 1.0}], "bars": 5},
+            result={"best": 0, "metrics": [{"annsown": 1.0}], "bars": 5},
         )  # fmt: skip
 
     def _publication(self) -> Publication:

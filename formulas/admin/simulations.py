@@ -3,7 +3,7 @@
 from django.contrib import admin
 
 from formulas.admin.shown import moment, plain
-from formulas.models import Backtest, Sweep
+from formulas.models import Backtest, Sweep, Trial
 from formulas.models.backtests import Simulation
 from kernel.admin import ReadOnlyAdmin
 
@@ -49,3 +49,17 @@ class SweepAdmin(SimulationAdmin):
     list_display = ["created_at", "kind", *SUBJECT]
     list_filter = ["kind"]
     fields = ["kind", *SUBJECT, "points", "folds", *TERMS, "result"]
+
+
+@admin.register(Trial)
+class TrialAdmin(ReadOnlyAdmin):
+    """What somebody tried on the same bars, also where the backtest or sweep was forgotten."""
+
+    list_display = ["created_at", "owner", "instrument", "resolution", "count", "backtest", "sweep"]
+    list_select_related = ["owner", "instrument", "backtest__version__formula", "sweep__version__formula"]
+    search_fields = ["owner__username", "instrument__symbol"]
+    fields = ["owner", "instrument", "resolution", "backtest", "sweep", "sharpes", "created_at"]
+
+    @admin.display(description="tries")
+    def count(self, row: Trial) -> int:
+        return len(row.sharpes)

@@ -59,10 +59,17 @@ def moment_of(seconds: int) -> str:
     return clock.isoformat(clock.from_epoch(seconds))
 
 
+class FigureField(serializers.FloatField):
+    """A figure; what was counted stays a whole number."""
+
+    def to_representation(self, value: Any) -> Any:
+        return value if isinstance(value, int) else super().to_representation(value)
+
+
 class FiguresField(serializers.DictField):
     """Figures by name; null is one without an answer."""
 
-    child = serializers.FloatField(allow_null=True)
+    child = FigureField(allow_null=True)
 
 
 SHOWN_ALIKE = (

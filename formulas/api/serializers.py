@@ -144,9 +144,10 @@ class CheckSerializer(serializers.Serializer[Any]):
 
 
 class VersionSerializer(serializers.ModelSerializer[FormulaVersion]):
-    """A version of a formula; its code is shown to those who may read the formula's."""
+    """A version of a formula; its code, and the params that are part of it, are shown to those who may read it."""
 
     formula_code = serializers.SerializerMethodField()
+    parameters = serializers.SerializerMethodField()
     created_at = MomentField(read_only=True)
 
     class Meta:
@@ -155,6 +156,10 @@ class VersionSerializer(serializers.ModelSerializer[FormulaVersion]):
 
     def get_formula_code(self, version: FormulaVersion) -> str | None:
         return version.code if self.context["may_read_code"] else None
+
+    @extend_schema_field(ParameterSerializer(many=True, allow_null=True))
+    def get_parameters(self, version: FormulaVersion) -> list[dict[str, Any]] | None:
+        return version.parameters if self.context["may_read_code"] else None
 
 
 class DeploymentWriteSerializer(serializers.Serializer[Any]):

@@ -1,6 +1,6 @@
 """The tables of formulas, their versions, deployments, signals, subscriptions, backtests and records."""
 
-from formulas.models.backtests import Backtest, BacktestQuerySet, Simulation, Sweep, SweepKind, SweepQuerySet
+from formulas.models.backtests import Backtest, BacktestQuerySet, Simulation, Sweep, SweepKind, SweepQuerySet, Trial
 from formulas.models.deployments import Deployment, DeploymentQuerySet, DeploymentStatus, Side, Signal, SignalQuerySet
 from formulas.models.formulas import (
     Formula,
@@ -48,4 +48,5 @@ __all__ = [
     "SweepKind",
     "SweepQuerySet",
     "Tag",
+    "Trial",
 ]

@@ -84,3 +84,29 @@ class Sweep(Simulation):
     result = models.JSONField(null=True, blank=True)
 
     objects = SweepQuerySet.as_manager()
+
+
+class Trial(CreatedModel):
+    """What somebody tried on the bars of an instrument and came to see: the yearly Sharpe ratio of each try.
+
+    It outlives the backtest or sweep that it comes from: forgetting those that failed must not make the one that is
+    left look better.
+    """
+
+    owner = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="trials")
+    instrument = models.ForeignKey(Instrument, on_delete=models.CASCADE, related_name="trials")
+    resolution = models.CharField(max_length=5)
+    backtest = models.OneToOneField(
+        Backtest, null=True, blank=True, on_delete=models.SET_NULL, related_name="tried", help_text="none: forgotten"
+    )
+    sweep = models.OneToOneField(
+        Sweep, null=True, blank=True, on_delete=models.SET_NULL, related_name="tried", help_text="none: forgotten"
+    )
+    sharpes = models.JSONField(help_text="null where the account did not vary")
+
+    class Meta:
+        ordering = ["-pk"]
+        indexes = [models.Index(fields=["owner", "instrument", "resolution"], name="trial_of_bars")]
+
+    def __str__(self) -> str:
+        return f"{len(self.sharpes)} by {self.owner} on {self.instrument} {self.resolution}"

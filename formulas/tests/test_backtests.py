@@ -57,6 +57,8 @@ def test_a_backtest_gives_what_the_engine_gives(person: Any, client_of: Any, for
     expected = backtest(engine.compile_formula(IN_AND_OUT), bars, engine.Terms(5_000.0, 10.0, 0.0))
     assert body["metrics"] == expected.metrics
     assert (body["in_sample"], body["out_of_sample"]) == (expected.in_sample, expected.out_of_sample)
+    counted = [body["metrics"][name] for name in ("trades", "open_trades", "max_drawdown_bars")]
+    assert [type(count) for count in counted] == [int] * 3, "what is counted is a whole number"
     assert [point["equity"] for point in body["equity_curve"]] == expected.equity.tolist()
     assert [point["drawdown"] for point in body["equity_curve"]] == expected.drawdown.tolist()
     assert [point["buy_and_hold"] for point in body["equity_curve"]] == expected.buy_and_hold.tolist()

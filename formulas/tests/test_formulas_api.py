@@ -128,9 +128,11 @@ def test_code_is_for_the_author_and_active_subscribers(person: Any, client_of: A
     pk = formula_of(ann)["id"]
     reader = client_of(bob)
     assert reader.get(f"/formulas/{pk}").json()["formula_code"] is None
-    assert reader.get(f"/formulas/{pk}/versions").json()["results"][0]["formula_code"] is None
+    hidden = reader.get(f"/formulas/{pk}/versions").json()["results"][0]
+    assert (hidden["formula_code"], hidden["parameters"]) == (None, None)
     reader.post("/subscriptions", {"formula_id": pk})
     assert reader.get(f"/formulas/{pk}").json()["formula_code"]
+    assert reader.get(f"/formulas/{pk}/versions").json()["results"][0]["parameters"] == []
     assert reader.get("/formulas").json()["results"][0]["formula_code"]
     reader.post(f"/subscriptions/{pk}/toggle")
     assert reader.get(f"/formulas/{pk}").json()["formula_code"] is None

@@ -156,6 +156,7 @@ def test_a_walk_forward_gives_what_the_engine_gives(person: Any, client_of: Any,
         ({"parameters": {"n": [1]}}, "parameters"),
         ({"parameters": {"n": [3, 10]}}, "parameters"),
         ({"parameters": {"n": [3.5]}}, "parameters"),
+        ({"parameters": {"n": [2, 3.5, 9]}}, "parameters"),
         ({"parameters": {"other": [3]}}, "parameters"),
         ({"parameters": {"n": {"from": 2, "to": 9}}}, "parameters"),
         ({"parameters": {"n": {"from": 9, "to": 2, "step": 1}}}, "parameters"),
@@ -288,6 +289,36 @@ def test_every_try_on_the_same_bars_makes_the_next_one_mean_less(
     ben = person("ben")
     others = formula_of(ben, TUNED)
     assert done(client_of(ben), start(ben, others, "backtest", parameters={}), "backtest")["trials"] == 1
+
+
+def test_what_was_forgotten_was_tried_all_the_same(person: Any, client_of: Any, formula_of: Any, start: Start) -> None:
+    """Whoever deletes what failed, or the whole formula, does not make the one that is left look better."""
+    ann = person("ann")
+    client, formula = client_of(ann), formula_of(ann, TUNED)
+    first = done(client, start(ann, formula, "backtest", parameters={"n": 2, "m": 9}), "backtest")
+    swept = done(client, start(ann, formula))
+    walked = done(client, start(ann, formula, "walk-forward", folds=3))
+    before = done(client, start(ann, formula, "backtest", parameters={}), "backtest")
+    assert before["trials"] == 1 + 12 + len(walked["fold_results"]) + 1
+    assert client.delete(f"{V1}/backtests/{first['id']}").status_code == 204
+    assert client.delete(f"{V1}/sweeps/{swept['id']}").status_code == 204
+    again = done(client, start(ann, formula, "backtest", parameters={}), "backtest")
+    assert again["trials"] == before["trials"] + 1
+    assert client.delete(f"{V1}/formulas/{formula['id']}").status_code == 204
+    assert not Backtest.objects.exists()
+    anew = done(client, start(ann, formula_of(ann, TUNED), "backtest", parameters={}), "backtest")
+    assert anew["trials"] == again["trials"] + 1
+    assert anew["deflated_sharpe"] < first["deflated_sharpe"] or anew["metrics"]["sharpe"] < first["metrics"]["sharpe"]
+
+
+def test_a_job_that_is_tried_again_counts_once(person: Any, client_of: Any, formula_of: Any, start: Start) -> None:
+    ann = person("ann")
+    client, formula = client_of(ann), formula_of(ann, TUNED)
+    swept = done(client, start(ann, formula))
+    Job.objects.filter(pk=swept["job_id"]).update(status=JobStatus.QUEUED, finished_at=None)
+    assert jobs.run_job(swept["job_id"])
+    assert client.get(f"{V1}/sweeps/{swept['id']}").json()["trials"] == 12
+    assert done(client, start(ann, formula, "backtest", parameters={}), "backtest")["trials"] == 13
 
 
 def test_several_symbols_spread_over_workers_to_the_same_bits(
