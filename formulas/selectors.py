@@ -107,6 +107,11 @@ def get_formula(user: Person, formula_id: int, field: str | None = None) -> Form
     return formula
 
 
+def is_guarded(user: Person, formula: Formula) -> bool:
+    """Whether it is a private one of somebody else's: its code is not in lists, and whoever opens it is on record."""
+    return not formula.is_public and formula.author_id != user.pk
+
+
 def may_read_code(user: Person, formula: Formula) -> bool:
     """Code is for the author, active subscribers and administrators."""
     if formula.author_id == user.pk or has_role(user, ADMIN):

@@ -8,6 +8,7 @@ from django.http import HttpRequest
 from unfold.admin import ModelAdmin, TabularInline
 
 from formulas.admin.shown import moment, plain
+from formulas.disclosure import open_code
 from formulas.models import Deployment, Formula, FormulaVersion, Review, Signal, Subscription, Tag
 from formulas.services import change_review, retire_formula, set_deployment_status
 from kernel.admin import ReadOnlyAdmin
@@ -55,6 +56,12 @@ class FormulaAdmin(ModelAdmin):
     inlines = [VersionInline]
     actions = ["retire"]
 
+    def get_object(self, request: HttpRequest, object_id: str, from_field: str | None = None) -> Formula | None:
+        formula = super().get_object(request, object_id, from_field)
+        if formula is not None:
+            open_code(request.user, formula)
+        return formula
+
     def has_retire_permission(self, request: HttpRequest) -> bool:
         return bool(request.user.has_perm("formulas.change_formula"))
 
@@ -94,6 +101,12 @@ class FormulaVersionAdmin(ReadOnlyAdmin):
     list_display = ["formula", "number", "version_hash", "warmup_bars", "created_at"]
     list_select_related = ["formula"]
     search_fields = ["formula__name", "version_hash"]
+
+    def get_object(self, request: HttpRequest, object_id: str, from_field: str | None = None) -> FormulaVersion | None:
+        version = super().get_object(request, object_id, from_field)
+        if version is not None:
+            open_code(request.user, version.formula)
+        return version
 
 
 @admin.register(Deployment)

@@ -29,7 +29,7 @@ def formulas(question: Question) -> bytes:
 
 def _shown(row: Listed, user: Person, reads_all: bool) -> dict[str, Any]:
     """As `FormulaSerializer` shows it."""
-    may_read_code = reads_all or row.author_id == user.pk or (row.is_public and row.is_subscribed)
+    may_read_code = row.author_id == user.pk or (row.is_public and (reads_all or row.is_subscribed))
     score = row.performance_score
     return {
         "id": row.id,

@@ -12,6 +12,7 @@ from rest_framework.views import APIView
 from formulas import parity, selectors
 from formulas.api.backtest_shapes import EpochField
 from formulas.api.publications import as_file
+from formulas.disclosure import open_code
 from formulas.errors import MayNotExport
 from formulas.models import CertificateStatus, Deployment, Formula
 from kernel.api.fields import MomentField
@@ -137,6 +138,6 @@ class DeploymentRecordView(APIView):
     def get(self, request: Request, pk: int) -> Response:
         """Code, bars and chained signals, which `python -m formulas.engine certify` replays and compares."""
         deployment = get_object_or_404(selectors.deployments_of(request.user), pk=pk)
-        if not selectors.may_read_code(request.user, deployment.formula):
+        if not open_code(request.user, deployment.formula):
             raise MayNotExport
         return as_file(parity.export_of(deployment), f"deployment-{pk}-record.json")

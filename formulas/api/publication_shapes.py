@@ -4,7 +4,7 @@ from typing import Any
 
 from rest_framework import serializers
 
-from formulas.api.backtest_shapes import EpochField
+from formulas.api.backtest_shapes import EpochField, FiguresField
 from formulas.models import Publication
 from formulas.services.publications import LEAST_BPS, MOST_PUBLISHED
 from kernel.api.fields import MomentField, NumberField
@@ -105,7 +105,7 @@ class PerformanceSerializer(serializers.Serializer[Any]):
     formula_id = serializers.IntegerField()
     score = serializers.FloatField(allow_null=True)
     provisional_score = serializers.FloatField(allow_null=True)
-    score_parts = serializers.DictField(child=serializers.FloatField(allow_null=True))
+    score_parts = FiguresField()
     trials = serializers.IntegerField()
     publication = PublicationSerializer(allow_null=True)
     summary = RecordSummarySerializer()

@@ -16,6 +16,7 @@ from formulas import selectors, services
 from formulas.api import serializers as shapes
 from formulas.api.filters import DeploymentFilter, FormulaFilter, SignalFilter
 from formulas.api.preview_shapes import PreviewSerializer, PreviewWriteSerializer
+from formulas.disclosure import open_code
 from formulas.errors import MayNotCopy
 from formulas.models import Deployment, Formula, Signal
 from formulas.preview import preview
@@ -58,7 +59,8 @@ class FormulaViewSet(viewsets.GenericViewSet[Formula], mixins.ListModelMixin):
 
     def _shown(self, pk: int, status: int = 200) -> Response:
         formula = get_object_or_404(self.as_shown(self.get_queryset()), pk=pk)
-        body = self.get_serializer(formula).data
+        opened = open_code(self.request.user, formula)
+        body = self.get_serializer(formula, context={**self.get_serializer_context(), "may_read_code": opened}).data
         return Response(body, status=status, headers={"ETag": _etag(formula)})
 
     @extend_schema(request=shapes.FormulaWriteSerializer, responses={201: shapes.FormulaSerializer})
@@ -100,7 +102,7 @@ class FormulaViewSet(viewsets.GenericViewSet[Formula], mixins.ListModelMixin):
     def duplicate(self, request: Request, pk: int) -> Response:
         """A private copy of one's own, of a formula whose code one may read."""
         formula = selectors.get_formula(request.user, pk)
-        if not selectors.may_read_code(request.user, formula):
+        if not open_code(request.user, formula):
             raise MayNotCopy
         return self._shown(services.duplicate_formula(author=request.user, formula=formula).pk, 201)
 
@@ -151,7 +153,7 @@ class FormulaViewSet(viewsets.GenericViewSet[Formula], mixins.ListModelMixin):
         """The history of a formula's versions, newest first."""
         formula = selectors.get_formula(request.user, pk)
         page = self.paginate_queryset(cast(Any, formula.versions.all()))
-        context = {"may_read_code": selectors.may_read_code(request.user, formula)}
+        context = {"may_read_code": open_code(request.user, formula)}
         rows = shapes.VersionSerializer(cast(Any, page), many=True, context=context)
         return self.get_paginated_response(cast(Any, rows.data))
 

@@ -81,7 +81,7 @@ def _broken(record: Mapping[str, Any], program: Program, signals: Sequence[Mappi
     place = first_broken(header, signals)
     if place is not None:
         return _different(place, signals[place]["time"], "hash", None, signals[place].get("hash"))
-    last = signals[-1]["hash"] if signals else first_hash(header)
+    last = _last_hash(header, signals)
     return None if head in (None, last) else _different(len(signals), None, "head", head, last)
 
 
@@ -89,12 +89,14 @@ def score_of(record: Mapping[str, Any]) -> Score:
     """The score of a live record, whose chain of days is checked first. Raises RecordError.
 
     The record holds `version_hash`, `published_at` in epoch seconds, `versions`, and `days` of `{day, net_return,
-    exposure, market_return, closed_trades, hash}`, linked from `{version_hash, published_at}` on. A day begins at
-    `day`, in epoch seconds, and counts only when that is not before the publication.
+    exposure, market_return, closed_trades, hash}`, linked from `{version_hash, published_at}` on, up to the `head`
+    where the record has one. A day begins at `day`, in epoch seconds, and counts only when that is not before the
+    publication.
     """
     published = _number(record, "published_at")
     days = _entries(record, "days", ("day", "net_return", "exposure", "market_return", "closed_trades", "hash"))
-    _check_chain({"version_hash": record.get("version_hash"), "published_at": record["published_at"]}, days)
+    header = {"version_hash": record.get("version_hash"), "published_at": record["published_at"]}
+    _check_chain(header, days, record.get("head"))
     starts = [_number(day, "day") for day in days]
     if any(later <= earlier for earlier, later in pairwise(starts)):
         raise RecordError("the days are not in order")
@@ -158,10 +160,16 @@ def _entries(record: Mapping[str, Any], field: str, names: Sequence[str]) -> lis
     return entries
 
 
-def _check_chain(header: Mapping[str, Any], entries: Sequence[Mapping[str, Any]]) -> None:
+def _check_chain(header: Mapping[str, Any], entries: Sequence[Mapping[str, Any]], head: Any) -> None:
     place = first_broken(header, entries)
     if place is not None:
         raise RecordError(f"the chain of hashes is broken at entry {place}")
+    if head not in (None, _last_hash(header, entries)):
+        raise RecordError("the chain of hashes does not end at the head of the record: days are missing or too many")
+
+
+def _last_hash(header: Mapping[str, Any], entries: Sequence[Mapping[str, Any]]) -> Any:
+    return entries[-1]["hash"] if entries else first_hash(header)
 
 
 def _number(holder: Mapping[str, Any], name: str) -> float:

@@ -4,6 +4,9 @@ from typing import Any
 
 import pytest
 
+from formulas.models import FormulaVersion
+from kernel.models import AuditEntry
+
 pytestmark = pytest.mark.django_db
 
 RSI = {
@@ -137,6 +140,35 @@ def test_code_is_for_the_author_and_active_subscribers(person: Any, client_of: A
     reader.post(f"/subscriptions/{pk}/toggle")
     assert reader.get(f"/formulas/{pk}").json()["formula_code"] is None
     assert client_of(admin).get(f"/formulas/{pk}").json()["formula_code"]
+
+
+def test_an_administrator_who_opens_private_code_is_on_record(
+    person: Any, client_of: Any, formula_of: Any, client: Any
+) -> None:
+    ann, root = person("ann"), person("root", role="admin")
+    private, public = formula_of(ann, is_public=False)["id"], formula_of(ann)["id"]
+    reader = client_of(root)
+
+    def looks() -> list[tuple[int | None, str]]:
+        entries = AuditEntry.objects.filter(action="formula.code_read").order_by("seq")
+        return list(entries.values_list("actor_id", "target"))
+
+    for query in ({}, {"search": "Crossing"}):
+        listed = reader.get("/formulas", query).json()["results"]
+        assert {row["id"]: row["formula_code"] is not None for row in listed} == {private: False, public: True}
+    assert reader.get(f"/formulas/{public}").json()["formula_code"]
+    assert client_of(ann).get(f"/formulas/{private}").json()["formula_code"]
+    assert looks() == []
+    seen = (root.pk, f"formula:{private}")
+    assert reader.get(f"/formulas/{private}").json()["formula_code"]
+    assert reader.get(f"/formulas/{private}/versions").json()["results"][0]["formula_code"]
+    assert reader.post(f"/formulas/{private}/duplicate").status_code == 201
+    assert looks() == [seen] * 3
+    client.force_login(root)
+    version = FormulaVersion.objects.get(formula_id=private)
+    for page in (f"formula/{private}", f"formulaversion/{version.pk}", f"formula/{public}"):
+        assert client.get(f"/admin/formulas/{page}/change/").status_code == 200
+    assert [target for _, target in looks()[3:]] == [f"formula:{private}"] * 2
 
 
 def test_only_a_change_of_code_makes_a_version(person: Any, client_of: Any, formula_of: Any) -> None:

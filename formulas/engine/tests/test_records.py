@@ -196,6 +196,18 @@ def test_a_day_that_was_changed_after_it_was_written_is_found(place):
     assert body == {"error": "invalid_record", "message": f"the chain of hashes is broken at entry {place}"}
 
 
+def test_bad_days_that_were_cut_off_at_the_end_are_found():
+    """What is left is a chain without a fault; only its head says that there was more."""
+    record = live_record()
+    record["head"] = record["days"][-1]["hash"]
+    assert ask("score", record)[1] == 0
+    record["days"] = record["days"][:-10]
+    body, status = ask("score", record)
+    assert (status, body["error"]) == (2, "invalid_record")
+    assert "does not end at the head" in body["message"]
+    assert ask("score", record | {"days": []})[1] == 2
+
+
 def test_a_day_that_was_left_out_or_moved_is_found():
     header = {"version_hash": VERSION, "published_at": 10 * DAY}
     days = live_record()["days"]
