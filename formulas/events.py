@@ -25,6 +25,7 @@ class SignalRaised(Event):
     bar_time: int
     closed_at: int
     reason: list[dict[str, Any]] = field(default_factory=list)
+    price_increment: Decimal | None = None  # the instrument's smallest step, with whose decimals prices are told
 
 
 @dataclass(frozen=True)
@@ -42,6 +43,7 @@ class AlertRaised(Event):
     price: Decimal
     bar_time: int
     reason: list[dict[str, Any]] = field(default_factory=list)
+    price_increment: Decimal | None = None
 
 
 @dataclass(frozen=True)

@@ -30,7 +30,7 @@ def notify_subscribers(events: Sequence[SignalRaised]) -> None:
 
 
 def _of_signal(event: SignalRaised) -> services.NewNotification:
-    title = f"{event.side.upper()} {event.symbol} at {_plain(event.price)}"
+    title = f"{event.side.upper()} {event.symbol} at {_price(event)}"
     return services.NewNotification(
         stream_name=stream_of_formula(event.formula_id),
         dedup_key=f"signal:{event.signal_id}",
@@ -78,7 +78,7 @@ def notify_of_alert(events: Sequence[AlertRaised]) -> None:
 
 
 def _of_alert(event: AlertRaised) -> services.NewNotification:
-    title = f"Alert {event.number:g} on {event.symbol} at {_plain(event.price)}"
+    title = f"Alert {event.number:g} on {event.symbol} at {_price(event)}"
     text = f"{event.formula_name} gave alert {event.number:g} on {event.symbol} ({event.resolution})"
     return services.NewNotification(
         stream_name=stream_of_formula(event.formula_id),
@@ -102,7 +102,7 @@ def _of_alert(event: AlertRaised) -> services.NewNotification:
 
 
 def _message(event: SignalRaised) -> str:
-    text = f"{event.formula_name} says {event.side} {event.symbol} ({event.resolution}) at {_plain(event.price)}"
+    text = f"{event.formula_name} says {event.side} {event.symbol} ({event.resolution}) at {_price(event)}"
     return _with_reason(text, event.reason)
 
 
@@ -119,9 +119,15 @@ def _said(item: dict[str, Any]) -> str:
     return f"{text} = {value:.6g}" if isinstance(value, int | float) else f"{text} = {value}"
 
 
-def _plain(price: Decimal) -> str:
-    """Without an exponent and without zeros at the end."""
-    return f"{price.normalize():f}"
+def _price(event: SignalRaised | AlertRaised) -> str:
+    """With the decimals of the instrument's smallest step; as it is, without zeros at the end, where that is unknown.
+
+    Bars that were adjusted for splits have more decimals than anybody trades in.
+    """
+    if event.price_increment is None:
+        return f"{event.price.normalize():f}"
+    digits = max(0, -int(event.price_increment.normalize().as_tuple().exponent))
+    return f"{event.price:.{digits}f}"
 
 
 def tell_of_review(event: KycReviewed) -> None:

@@ -44,6 +44,7 @@ def test_the_demo_link_shows_bars_signals_and_notifications_arriving(visit: Call
     page.evaluate("window.sameDocument = true")
     bars_are_drawn_and_follow(page)
     a_signal_arrives_and_tells_why(page)
+    a_signal_is_looked_at_on_its_own_chart(page)
     accepted = a_notification_arrives_and_is_accepted(page)
     trader = visitor.server.sign_in("trader")
     assert trader.get(f"/notifications/{accepted}")["response"] == "accept"
@@ -71,6 +72,22 @@ def a_signal_arrives_and_tells_why(page: Page) -> None:
     why = page.locator("#signals-list details[open] .why").first
     expect(why).to_contain_text(re.compile(r"sma\(close, 3\)|rsi\(14\)|macd\(12, 26, 9\)"))
     expect(why).to_contain_text("On the bar of")
+    prices = page.locator("#signals-list .signal-price")
+    expect(prices.first).to_have_text(re.compile(r"^[\d,]+\.\d\d$"))
+    expect(page.locator("#signals-list .signal time").first).to_have_attribute("title", re.compile(r"^\d{4}-.* UTC$"))
+
+
+def a_signal_is_looked_at_on_its_own_chart(page: Page) -> None:
+    row = page.locator("#signals-list > li", has=page.locator("details[open]")).first
+    symbol = row.locator(".signal-what b").inner_text()
+    row.get_by_role("button", name="Show on the chart").click()
+    expect(page.locator("#symbol")).to_have_value(symbol)
+    told = f"{row.locator('.side').inner_text()}: {row.locator('.signal-formula').inner_text()}"
+    expect(page.locator("#readout .readout-signal", has_text=told).first).to_be_visible()
+    day = row.locator(".why-bar time").inner_text()
+    expect(page.locator("#readout .readout-time")).to_have_text(day)
+    page.locator("#chart").press("ArrowLeft")
+    expect(page.locator("#readout .readout-time")).not_to_have_text(day)
 
 
 def a_notification_arrives_and_is_accepted(page: Page) -> Any:

@@ -59,6 +59,7 @@ def test_an_author_mends_a_mistake_tests_and_publishes(live: LiveServer, visit: 
     assert (formula["name"], formula["tags"]) == ("Fast crossing", ["crossing", "ema"])
     record = author.get(f"/formulas/{formula['id']}/performance")
     assert (record["publication"]["version"], record["publication"]["symbols"]) == (1, ["IBM"])
+    its_page_shows_the_record_and_nothing_else(page)
     another_text_is_another_version(page)
     assert visitor.complaints_beyond(400) == []
 
@@ -109,6 +110,15 @@ def it_is_published_and_runs(page: Page) -> None:
     running.get_by_role("button", name="Stop").click()
     page.get_by_role("dialog").get_by_role("button", name="Stop").click()
     expect(running).to_have_count(0)
+
+
+def its_page_shows_the_record_and_nothing_else(page: Page) -> None:
+    page.locator("#publish [role=status]").get_by_role("link", name="See its page").click()
+    expect(page.locator("#formula")).to_contain_text("counts towards no verified score")
+    expect(page.locator("#formula")).not_to_contain_text(re.compile(r"\b(null|false|undefined|NaN)\b"))
+    expect(page.locator("#formula .card time").first).to_have_attribute("title", re.compile(r"^\d{4}-.* UTC$"))
+    page.locator("#formula").get_by_role("link", name="Edit").click()
+    expect(page.locator("#write-code")).to_have_value(RIGHT)
 
 
 def another_text_is_another_version(page: Page) -> None:

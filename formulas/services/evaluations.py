@@ -120,6 +120,7 @@ def _event_of(deployment: Deployment, decision: engine.Decision, signal: Signal)
         bar_time=signal.bar_time,
         closed_at=signal.closed_at,
         reason=_public_reason(deployment, decision),
+        price_increment=deployment.instrument.price_increment,
     )
 
 
@@ -134,6 +135,7 @@ def _alert_of(deployment: Deployment, decision: engine.Decision) -> AlertRaised:
         price=Decimal(repr(decision.price)),
         bar_time=decision.time,
         reason=_public_reason(deployment, decision),
+        price_increment=deployment.instrument.price_increment,
     )
 
 

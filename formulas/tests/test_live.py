@@ -226,7 +226,7 @@ def test_an_alert_reaches_the_subscribers_once_and_is_no_signal(
         with django_capture_on_commit_callbacks(execute=True):
             evaluate(market)
     told = client_of(bob).get("/notifications", {"type": "price_alert"}).json()
-    assert [row["title"] for row in told["results"]] == ["Alert 7 on ACME at 12"]
+    assert [row["title"] for row in told["results"]] == ["Alert 7 on ACME at 12.00"]
     assert not Signal.objects.exists()
 
 

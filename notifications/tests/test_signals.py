@@ -65,6 +65,20 @@ def test_a_signal_is_one_row_however_many_follow_the_formula(formula: Formula, p
         assert Notification.objects.visible_to(user).get() == row
 
 
+@pytest.mark.parametrize(
+    ("price", "increment", "told"),
+    [("84.5886", "0.01", "84.59"), ("10", "0.05", "10.00"), ("1.0843512", "0.00001", "1.08435"), ("41250.5", "5", "41250")],
+)
+def test_a_price_is_told_with_the_decimals_of_its_instrument(
+    formula: Formula, price: str, increment: str, told: str
+) -> None:
+    handlers.notify_subscribers(signal(formula, price=Decimal(price), price_increment=Decimal(increment)))
+    row = Notification.objects.get()
+    assert row.title == f"BUY AAPL at {told}"
+    assert f" at {told}: " in row.message
+    assert row.data["price"] == float(price), "the number itself stays exact"
+
+
 def test_a_signal_that_is_handled_twice_is_told_once(formula: Formula) -> None:
     handlers.notify_subscribers(signal(formula))
     handlers.notify_subscribers(signal(formula))

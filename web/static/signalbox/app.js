@@ -11,6 +11,7 @@ import { StudioView } from './formulas/studio.js';
 import { SubscriptionsView } from './formulas/subscriptions.js';
 import { viewOf } from './formulas/views.js';
 import { InboxPanel } from './inbox.js';
+import { Instruments } from './instruments.js';
 import { takeLink } from './links.js';
 import { MarketPanel } from './market.js';
 import { askNews, hideNews, tellNews } from './notice.js';
@@ -26,8 +27,11 @@ const CONNECTION_WORDS = {
 
 const session = new Session();
 const socket = new SocketClient(session);
+const instruments = new Instruments(session);
 const market = new MarketPanel({ session, socket, onChoice: aimAt });
-const signals = new SignalsPanel({ session, socket, onChange: (all) => market.showSignals(all) });
+const signals = new SignalsPanel({
+  session, socket, instruments, onChange: (all) => market.showSignals(all), onLook: (signal) => market.lookAt(signal),
+});
 const inbox = new InboxPanel({ session, socket, onUnread: showUnread });
 const formulas = new FormulasPanel({ session, onFormulas: (all) => signals.nameFormulas(all) });
 const editor = new FormulaEditor({
@@ -38,9 +42,10 @@ const editor = new FormulaEditor({
 const account = new AccountPanel({
   session, socket, onMe: showMe, onFactors: factorsChanged, onRules: (rules) => inbox.follow(rules),
 });
-const studio = new StudioView({ session, onSaved: () => me && formulas.open(me) });
+const studio = new StudioView({ session, instruments, onSaved: () => me && formulas.open(me) });
 const views = {
-  account, marketplace: new MarketplaceView({ session }), formula: new FormulaView({ session, socket }), write: studio,
+  account, marketplace: new MarketplaceView({ session }), formula: new FormulaView({ session, socket, instruments }),
+  write: studio,
   subscriptions: new SubscriptionsView({ session }),
 };
 const welcome = new Welcome({ session, onEntered: openWorkspace });
@@ -59,7 +64,7 @@ function showUnread(count) {
   const badge = byId('unread-count');
   badge.textContent = count > 99 ? '99+' : String(count);
   badge.hidden = count === 0;
-  byId('unread').setAttribute('aria-label', count === 1 ? '1 unread notification' : `${count || 'No'} unread notifications`);
+  byId('unread').setAttribute('aria-label', count === 1 ? '1 unread notification' : `${count ? badge.textContent : 'No'} unread notifications`);
   document.title = count ? `(${count}) Signalbox` : 'Signalbox';
 }
 
@@ -71,6 +76,7 @@ function showConnection(state) {
 function showMe(changed) {
   me = changed;
   byId('who').textContent = me.email;
+  byId('to-account').setAttribute('aria-label', `Your account: ${me.email}`);
   byId('to-account').title = me.role ? `${me.email} (${me.role.replaceAll('_', ' ')})` : me.email;
 }
 

@@ -9,9 +9,9 @@ const STRIP_SHARE = 0.24; // of the height, for lines that have scales of their 
 export const TONES = 4;
 
 /** Room for the axes, in CSS pixels, given the widest price label; prices end at `bottom`, the strip below at `base`. */
-export function layout(context, { width, height, extent, decimals, hasStrip }) {
+export function layout(context, { width, height, widest, decimals, hasStrip }) {
   context.font = FONT;
-  const label = context.measureText(price(extent.high, decimals)).width;
+  const label = context.measureText(price(widest, decimals)).width;
   const base = height - 24;
   const bottom = hasStrip ? Math.round(base * (1 - STRIP_SHARE)) : base;
   return { right: width - Math.ceil(label) - 18, bottom, base, top: 8 };
@@ -165,6 +165,16 @@ function tag(context, text, y, { plot, width }, fill, ink) {
   context.fillText(text, plot.right + 9, Math.round(y) + 0.5);
 }
 
+function tagTime(context, text, x, { plot, theme }) {
+  const width = context.measureText(text).width + 16;
+  const left = Math.min(plot.right - width, Math.max(0, x - width / 2));
+  context.fillStyle = theme.ink;
+  context.fillRect(left, plot.base + 2, width, 20);
+  context.fillStyle = theme.surface;
+  context.textAlign = 'center';
+  context.fillText(text, left + width / 2, plot.base + 13);
+}
+
 function paintLastPrice(context, scene) {
   const bar = scene.bars.at(-1);
   const { plot, theme } = scene;
@@ -192,4 +202,5 @@ function paintCursor(context, scene) {
     tag(context, price(scene.priceAt(y), scene.decimals), y, scene, theme.ink, theme.surface);
   }
   context.setLineDash([]);
+  tagTime(context, scene.cursorText, x, scene);
 }

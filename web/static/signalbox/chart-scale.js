@@ -19,8 +19,8 @@ export function priceTicks(low, high, count) {
   return ticks;
 }
 
-/** Lowest low and highest high of some bars, with a little air; volumes' maximum beside them. */
-export function extent(bars) {
+/** Lowest low and highest high of some bars, with a little air above and below; volumes' maximum beside them. */
+export function extent(bars, airs = 0.08) {
   let low = Infinity;
   let high = -Infinity;
   let volume = 0;
@@ -29,8 +29,22 @@ export function extent(bars) {
     high = Math.max(high, bar.high);
     volume = Math.max(volume, bar.volume ?? 0);
   }
-  const air = (high - low) * 0.08 || Math.abs(high) * 0.01 || 1;
+  const air = airs && ((high - low) * airs || Math.abs(high) * 0.01 || 1);
   return { low: low - air, high: high + air, volume };
+}
+
+/** `range` so wide that the lines drawn over bars[first..last] are seen; they may double it and no more. */
+export function withLines(range, lines, first, last) {
+  const room = (range.high - range.low) / 2;
+  let { low, high } = range;
+  for (const { isBelow, values } of lines) {
+    for (const value of isBelow ? [] : values.slice(first, last + 1)) {
+      if (!Number.isFinite(value)) continue;
+      low = Math.min(low, Math.max(value, range.low - room));
+      high = Math.max(high, Math.min(value, range.high + room));
+    }
+  }
+  return { ...range, low, high };
 }
 
 /**
@@ -38,8 +52,8 @@ export function extent(bars) {
  * `isBelow`; of these, what one function gives (`macd(…).line` and `.signal`) shares a scale `low` to `high`.
  */
 export function placed(lines, bars) {
-  const low = Math.min(...bars.map((bar) => bar.low));
-  const high = Math.max(...bars.map((bar) => bar.high));
+  if (!lines.length) return [];
+  const { low, high } = extent(bars, 0);
   const room = high - low;
   const drawn = lines.map(({ name, values }, place) => {
     const known = [...values.values()].filter(Number.isFinite);
@@ -74,6 +88,12 @@ export class Calendar {
       this.#parts.set(time, Object.fromEntries(parts));
     }
     return this.#parts.get(time);
+  }
+
+  /** A bar's time in full: `17 Apr 2009`, with the clock where bars are shorter than a day. */
+  inFull(time) {
+    const { year, month, day, hour, minute } = this.partsOf(time);
+    return `${day} ${month} ${year}${this.#daily ? '' : ` ${hour}:${minute}`}`;
   }
 
   /** Labels `{index, text, isStrong}` for bars[first..last], the largest change of the calendar first. */

@@ -1,7 +1,8 @@
 // A candlestick chart on a canvas: keeps bars, marks and the view, and answers to pointer, wheel and keys.
 
+import { followHands } from './chart-hands.js';
 import { layout, paint } from './chart-paint.js';
-import { Calendar, extent, placed } from './chart-scale.js';
+import { Calendar, extent, placed, withLines } from './chart-scale.js';
 
 const NARROWEST = 1.5;
 const WIDEST = 48;
@@ -32,9 +33,9 @@ export class CandleChart {
   #ahead = BLANK_BARS; // bars between the newest one and the right edge; below zero when scrolled back
   #cursor = null;
   #cursorY = null;
-  #drag = null;
   #theme = {};
   #frame = 0;
+  #showTools;
 
   constructor(canvas, { onCursor = () => {}, onNeedOlder = () => {} } = {}) {
     this.#canvas = canvas;
@@ -44,7 +45,7 @@ export class CandleChart {
     this.#readTheme();
     matchMedia('(prefers-color-scheme: dark)').addEventListener('change', () => this.#readTheme());
     new ResizeObserver(() => this.#resize()).observe(canvas);
-    this.#listen();
+    this.#showTools = followHands(canvas, this);
   }
 
   get bars() {
@@ -70,9 +71,11 @@ export class CandleChart {
     const kept = newest < page[0].time ? [] : this.#bars.filter((bar) => bar.time < page[0].time);
     const later = this.#bars.filter((bar) => bar.time > page.at(-1).time);
     const added = [...page, ...later].filter((bar) => bar.time > newest).length;
+    const under = this.#bars[this.#cursor]?.time;
     this.#bars = [...kept, ...page, ...later];
     if (this.#ahead < 0) this.#ahead -= added;
-    this.#moveCursor(null);
+    const index = under === undefined ? -1 : this.#bars.findIndex(({ time }) => time === under);
+    this.#moveCursor(index < 0 ? null : index, this.#cursorY);
     this.#placeMarks();
     this.#draw();
   }
@@ -118,10 +121,9 @@ export class CandleChart {
     this.#draw();
   }
 
-  /** `{name, value}` of each line at the bar with this index. */
+  /** `{name, value, isBelow}` of each line at the bar with this index; those in the strip below are no prices. */
   linesAt(index) {
-    const time = this.#bars[index]?.time;
-    return this.#lines.map(({ name, values }) => ({ name, value: values.get(time) ?? null }));
+    return placed(this.#lines, this.#bars).map(({ name, values, isBelow }) => ({ name, isBelow, value: values[index] ?? null }));
   }
 
   /** The signals that belong to the bar at `index`. */
@@ -162,6 +164,7 @@ export class CandleChart {
     cancelAnimationFrame(this.#frame);
     this.#frame = requestAnimationFrame(() => {
       const scene = this.#scene();
+      this.#showTools({ hasBars: Boolean(scene), isAway: scene !== null && scene.last < scene.bars.length - 1 });
       if (scene) paint(this.#context, scene);
       else this.#context.clearRect(0, 0, this.#canvas.width, this.#canvas.height);
     });
@@ -172,15 +175,14 @@ export class CandleChart {
     const bars = this.#bars;
     if (!bars.length || width < 60) return null;
     const newest = bars.length - 1;
-    const guess = Math.max(0, Math.floor(newest + this.#ahead - width / this.#step));
     const last = Math.min(newest, Math.max(0, Math.ceil(newest + this.#ahead)));
-    const range = extent(bars.slice(Math.min(guess, last), last + 1));
     const lines = placed(this.#lines, bars);
     const plot = layout(this.#context, {
-      width, height, extent: range, decimals: this.#decimals, hasStrip: lines.some(({ isBelow }) => isBelow),
+      width, height, widest: extent(bars).high, decimals: this.#decimals, hasStrip: lines.some(({ isBelow }) => isBelow),
     });
     const xOf = (index) => plot.right - (newest - index + this.#ahead + 0.5) * this.#step;
-    const first = Math.min(last, Math.max(0, Math.floor(newest + this.#ahead - plot.right / this.#step)));
+    const first = Math.min(last, Math.max(0, Math.round(newest + this.#ahead - plot.right / this.#step)));
+    const range = withLines(extent(bars.slice(first, last + 1)), lines, first, last);
     const perUnit = (plot.bottom - plot.top) / (range.high - range.low);
     const yOf = (given) => plot.top + (range.high - given) * perUnit;
     const priceAt = (y) => range.high - (y - plot.top) / perUnit;
@@ -189,58 +191,64 @@ export class CandleChart {
       bars, first, last, plot, width, height, extent: range, xOf, yOf, priceAt, step: this.#step,
       decimals: this.#decimals, marks: this.#marks, theme: this.#theme, lines,
       cursor: this.#cursor, cursorY: this.#cursorY, labels: this.#calendar.labels(bars, first, last, xOf),
+      cursorText: this.#cursor === null ? '' : this.#calendar.inFull(bars[this.#cursor].time),
     };
   }
 
-  #listen() {
-    const canvas = this.#canvas;
-    canvas.addEventListener('pointerdown', (event) => {
-      canvas.setPointerCapture(event.pointerId);
-      this.#drag = { x: event.clientX, ahead: this.#ahead };
-    });
-    canvas.addEventListener('pointermove', (event) => this.#pointed(event));
-    for (const name of ['pointerup', 'pointercancel']) canvas.addEventListener(name, () => { this.#drag = null; });
-    canvas.addEventListener('pointerleave', () => this.#moveCursor(null));
-    canvas.addEventListener('blur', () => this.#moveCursor(null));
-    canvas.addEventListener('wheel', (event) => this.#wheeled(event), { passive: false });
-    canvas.addEventListener('keydown', (event) => this.#pressed(event));
-  }
-
-  #pointed(event) {
-    if (this.#drag) this.#scrollTo(this.#drag.ahead - (event.clientX - this.#drag.x) / this.#step);
+  /** Puts the crosshair on the bar at this place of the canvas. */
+  pointAt(x, y) {
     const scene = this.#scene();
     if (!scene) return;
-    const newest = this.#bars.length - 1;
-    const index = Math.round(newest + this.#ahead + 0.5 - (scene.plot.right - event.offsetX) / this.#step);
-    this.#moveCursor(Math.min(scene.last, Math.max(scene.first, index)), event.offsetY);
+    this.#moveCursor(Math.min(scene.last, Math.max(scene.first, Math.round(this.#indexAt(x, scene)))), y);
   }
 
-  #wheeled(event) {
-    // The page scrolls as everywhere else; only a pinch, a modifier or a sideways move is meant for the chart.
-    if (Math.abs(event.deltaX) > Math.abs(event.deltaY)) {
-      event.preventDefault();
-      this.#scrollTo(this.#ahead + event.deltaX / this.#step);
-    } else if (event.ctrlKey || event.shiftKey || document.activeElement === this.#canvas) {
-      event.preventDefault();
-      this.#zoom(Math.exp(-event.deltaY / 500));
-    }
+  /** Takes the crosshair away. */
+  leave() {
+    this.#moveCursor(null);
   }
 
-  #pressed(event) {
+  /** Moves the crosshair by whole bars, beginning at the newest, and keeps it in sight. */
+  stepBy(bars) {
     const newest = this.#bars.length - 1;
-    if (newest < 0 || event.ctrlKey || event.metaKey || event.altKey) return;
-    const at = this.#cursor ?? newest + (event.key === 'ArrowLeft' ? 1 : 0);
-    const actions = {
-      ArrowLeft: () => this.#moveCursor(Math.max(0, at - 1), null, true),
-      ArrowRight: () => this.#moveCursor(Math.min(newest, at + 1), null, true),
-      End: () => { this.#ahead = BLANK_BARS; this.#moveCursor(newest, null, true); },
-      '+': () => this.#zoom(1.25), '=': () => this.#zoom(1.25), '-': () => this.#zoom(0.8),
-      Escape: () => this.#moveCursor(null),
-    };
-    if (!actions[event.key]) return;
-    event.preventDefault();
-    actions[event.key]();
+    if (newest < 0) return;
+    const at = this.#cursor ?? newest + (bars < 0 ? 1 : 0);
+    this.#moveCursor(Math.min(newest, Math.max(0, at + bars)), null, true);
     this.#revealCursor();
+  }
+
+  /** Draws the chart along by so many pixels. */
+  dragBy(pixels) {
+    this.#scrollTo(this.#ahead - pixels / this.#step);
+  }
+
+  /** Shows the newest bars again. */
+  toNewest() {
+    this.#ahead = BLANK_BARS;
+    this.#draw();
+  }
+
+  /** Makes bars wider or narrower by `factor`; the bar at `x`, else the newest one in sight, stays where it is. */
+  zoom(factor, x = null) {
+    const scene = this.#scene();
+    if (!scene) return;
+    const fixed = x ?? scene.xOf(scene.last);
+    const index = this.#indexAt(fixed, scene);
+    this.#step = Math.min(WIDEST, Math.max(NARROWEST, this.#step * factor));
+    this.#scrollTo(index - (this.#bars.length - 1) - 0.5 + (scene.plot.right - fixed) / this.#step);
+  }
+
+  /** Shows the bar stamped `time` (ms) with the crosshair on it; false where it is not among the bars. */
+  lookAt(time) {
+    const index = this.#bars.findIndex((bar) => bar.time === time);
+    if (index < 0) return false;
+    const { first, last } = this.#scene() ?? { first: 0, last: -1 };
+    if (index <= first || index > last) this.#scrollTo(index - (this.#bars.length - 1) + this.#canvas.clientWidth / this.#step / 2);
+    this.#moveCursor(index, null, true);
+    return true;
+  }
+
+  #indexAt(x, { plot }) {
+    return this.#bars.length - 1 + this.#ahead + 0.5 - (plot.right - x) / this.#step;
   }
 
   #revealCursor() {
@@ -254,11 +262,6 @@ export class CandleChart {
     const room = this.#canvas.clientWidth / this.#step;
     const furthestBack = -(this.#bars.length - Math.min(this.#bars.length, 10));
     this.#ahead = Math.min(room * 0.6, Math.max(furthestBack, ahead));
-    this.#draw();
-  }
-
-  #zoom(factor) {
-    this.#step = Math.min(WIDEST, Math.max(NARROWEST, this.#step * factor));
     this.#draw();
   }
 

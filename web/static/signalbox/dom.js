@@ -13,9 +13,20 @@ export function el(tag, attributes = {}, ...children) {
       node.setAttribute(name, value === true ? '' : value);
     }
   }
-  node.append(...children.flat().filter((child) => child != null && child !== false));
+  node.append(...kept(children));
   return node;
 }
+
+// `append` and `replaceChildren` by themselves would write the words "null" and "false".
+const kept = (children) => children.flat().filter((child) => child != null && child !== false);
+
+/** Shows `children` in `node` instead of what it held; null and false are left out. */
+export function fill(node, ...children) {
+  node.replaceChildren(...kept(children));
+}
+
+/** What is there of `parts`, with dots between. */
+export const dotted = (parts) => kept(parts.map((part) => part || null)).flatMap((part, index) => (index ? [' · ', part] : [part]));
 
 /** Runs `work` with the button switched off, so that one press is one request. */
 export async function whileBusy(button, work) {

@@ -4,6 +4,9 @@ const clock = new Intl.DateTimeFormat('en-GB', { hour: '2-digit', minute: '2-dig
 const dayAndClock = new Intl.DateTimeFormat('en-GB', {
   day: 'numeric', month: 'short', hour: '2-digit', minute: '2-digit',
 });
+const yearDayAndClock = new Intl.DateTimeFormat('en-GB', {
+  year: 'numeric', month: 'short', day: 'numeric', hour: '2-digit', minute: '2-digit',
+});
 const compact = new Intl.NumberFormat('en', { notation: 'compact', maximumFractionDigits: 2 });
 const plain = new Intl.NumberFormat('en', { maximumSignificantDigits: 8 });
 const prices = new Map();
@@ -41,12 +44,19 @@ export function value(given) {
   return typeof given === 'number' ? plain.format(given) : String(given);
 }
 
-/** When something happened, in the reader's own time: the clock today, else the day as well. */
+/** When something happened, in the reader's own time: the clock today, else the day, and the year where it is another. */
 export function moment(iso) {
   const then = new Date(iso);
   if (Number.isNaN(then.getTime())) return '';
-  const isToday = then.toDateString() === new Date().toDateString();
-  return (isToday ? clock : dayAndClock).format(then);
+  const now = new Date();
+  if (then.toDateString() === now.toDateString()) return clock.format(then);
+  return (then.getFullYear() === now.getFullYear() ? dayAndClock : yearDayAndClock).format(then);
+}
+
+/** The same moment in UTC, to the second: `2026-12-01 00:35:26 UTC`. */
+export function utc(iso) {
+  const then = new Date(iso);
+  return Number.isNaN(then.getTime()) ? '' : `${then.toISOString().slice(0, 19).replace('T', ' ')} UTC`;
 }
 
 /** True for resolutions whose bars are stamped with a date rather than a time of day. */

@@ -1,7 +1,7 @@
 // One notification as a row of the inbox, with what may be done about it.
 
 import { el } from './dom.js';
-import { moment } from './format.js';
+import { stamp } from './stamp.js';
 
 const LOUD = new Set(['critical', 'high', 'error']);
 const ANSWERS = { accept: 'Accepted', reject: 'Rejected', snooze: 'Snoozed' };
@@ -21,7 +21,7 @@ export function noteRow(notification, { isMuted, act }) {
       el('h3', {}, title),
       isMuted && el('span', { class: 'chip', title: 'You have muted this type in your preferences.' }, 'Muted'),
       isLoud(notification) && el('span', { class: `chip ${priority}` }, priority),
-      el('time', { datetime: at }, moment(at))),
+      stamp(at)),
     el('p', {}, message),
     actions(notification, act),
   );

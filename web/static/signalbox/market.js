@@ -1,7 +1,7 @@
 // The market panel: which instrument and resolution is shown, its bars by REST, and the live ones by socket.
 
 import { CandleChart } from './chart.js';
-import { announce, byId, el, say } from './dom.js';
+import { announce, byId, el, fill, say } from './dom.js';
 import { barTime, decimalsOf, percent, price, resolutionName, secondsOf, volume } from './format.js';
 import { SymbolPicker, symbolOf } from './symbol-picker.js';
 
@@ -25,6 +25,8 @@ export class MarketPanel {
   #choosing = 0;
   #early = null; // live bars that came while the history was on its way
   #older = 'unknown'; // 'asking' and 'none' both stop further requests
+  #drawn = ''; // the series that the chart holds
+  #sought = null; // the time (ms) of a bar that is to be shown once it is there
 
   /** `onChoice({symbol, resolution})` is told what is shown. */
   constructor({ session, socket, onChoice }) {
@@ -58,6 +60,8 @@ export class MarketPanel {
     this.#subscription = null;
     this.#instrument = null;
     this.#signals.clear();
+    this.#drawn = '';
+    this.#sought = null;
     this.#chart.show([], this.#style());
   }
 
@@ -69,6 +73,24 @@ export class MarketPanel {
     this.#chart.setMarks([...this.#signals.values()]);
   }
 
+  /** Shows the bar on which `signal` was raised, on its own chart. */
+  async lookAt({ symbol, resolution, bar_time: time }) {
+    const choice = this.#choice();
+    byId('chart').scrollIntoView({ block: 'nearest' });
+    byId('chart').focus({ preventScroll: true });
+    this.#sought = Date.parse(time);
+    if (symbol !== choice.symbol || resolution !== choice.resolution) await this.#choose(symbol, resolution);
+    else await this.#seek();
+  }
+
+  // Tried after each page of bars, until the bar is among them or there are no older ones.
+  async #seek() {
+    const time = this.#sought;
+    if (time === null || this.#drawn !== this.#series()) return;
+    if (this.#chart.lookAt(time) || this.#older !== 'unknown' || time > this.#chart.bars[0].time) this.#sought = null;
+    else await this.#loadOlder();
+  }
+
   // The newest signals of all may be of other instruments; the chart wants its own, further back.
   async #loadSignals() {
     this.#signals.clear();
@@ -78,6 +100,10 @@ export class MarketPanel {
 
   #choice() {
     return { symbol: this.#instrument?.ticker || this.#instrument?.name, resolution: this.#resolution };
+  }
+
+  #series() {
+    return JSON.stringify(this.#choice());
   }
 
   /** Where the bars shown come from: an instrument may have one provider by day and another by minute. */
@@ -153,7 +179,7 @@ export class MarketPanel {
 
   async #loadBars({ isAgain = false } = {}) {
     const load = (this.#load += 1);
-    const isSame = isAgain && this.#chart.bars.length > 0;
+    const isSame = isAgain && this.#chart.bars.length > 0 && this.#drawn === this.#series();
     const soon = Math.ceil(Date.now() / 1000) + secondsOf(this.#resolution);
     this.#early = [];
     byId('chart').setAttribute('aria-busy', 'true');
@@ -174,6 +200,8 @@ export class MarketPanel {
 
   #loaded(answer) {
     this.#older = this.#chart.bars.length ? 'unknown' : 'none';
+    this.#drawn = this.#series();
+    this.#seek();
     say(byId('market-problem'));
     say(byId('chart-empty'), this.#chart.bars.length ? '' : 'No bars yet. The first one is drawn as it arrives.');
   }
@@ -193,6 +221,7 @@ export class MarketPanel {
     if (load !== this.#load) return;
     const added = answer ? this.#chart.prepend(answer.bars) : 0;
     this.#older = added ? 'unknown' : 'none';
+    await this.#seek();
   }
 
   #take({ payload, topic }) {
@@ -202,6 +231,7 @@ export class MarketPanel {
     // Whoever fell behind is sent the newest bar alone: what may lie between is read anew.
     const isAhead = !this.#early && bar.time - (this.#chart.bars.at(-1)?.time ?? bar.time) > reach;
     this.#early?.push(bar);
+    if (this.#drawn !== this.#series()) return; // its history is still on its way, and another one is on the chart
     this.#chart.update(bar);
     if (isAhead) this.#loadBars({ isAgain: true });
     say(byId('chart-empty'));
@@ -217,10 +247,14 @@ export class MarketPanel {
     const { decimals, ...zone } = this.#style();
     const figures = [['O', bar.open], ['H', bar.high], ['L', bar.low], ['C', bar.close]];
     const tone = bar.close >= bar.open ? 'up' : 'down';
-    const told = this.#chart.signalsAt(at).map((signal) => `${signal.side === 'buy' ? '▲ Buy' : '▼ Sell'}`);
-    byId('readout').replaceChildren(
+    const told = this.#chart.signalsAt(at).map(({ side, formula_name: name }) => [side === 'buy' ? '▲ Buy' : '▼ Sell', name].filter(Boolean).join(': '));
+    const before = bars[at - 1];
+    const change = before && bar.close / before.close - 1;
+    fill(
+      byId('readout'),
       el('span', { class: 'readout-time' }, barTime(bar.time, zone)),
       ...figures.map(([name, figure]) => el('span', {}, el('i', {}, name), el('b', { class: tone }, price(figure, decimals)))),
+      before && el('b', { class: change < 0 ? 'down' : 'up', title: 'Change of the close from bar to bar' }, percent(change)),
       el('span', {}, el('i', {}, 'Vol'), el('b', {}, volume(bar.volume))),
       ...[...new Set(told)].map((words) => el('span', { class: 'readout-signal' }, words)),
     );

@@ -1,22 +1,27 @@
 // The signals panel: the newest signals, each of which opens to show why it was given.
 
 import { announce, byId, el, say } from './dom.js';
-import { loosePrice, moment, resolutionName, value } from './format.js';
+import { moment, resolutionName, value } from './format.js';
+import { barStamp, stamp } from './stamp.js';
 
 const READ = 100; // as many as the chart may mark
 const SHOWN = 30;
 
 export class SignalsPanel {
   #session;
+  #instruments;
   #onChange;
+  #onLook;
   #signals = [];
   #names = new Map();
   #isOpen = false;
 
-  /** `onChange(signals)` is told all signals known, newest first. */
-  constructor({ session, socket, onChange }) {
+  /** `onChange(signals)` is told all signals known, newest first; `onLook(signal)` which one is to be seen on the chart. */
+  constructor({ session, socket, instruments, onChange, onLook }) {
     this.#session = session;
+    this.#instruments = instruments;
     this.#onChange = onChange;
+    this.#onLook = onLook;
     socket.subscribe('signals.subscribe', {}, {
       // Read once more: what came between the first reading and the subscription is in neither.
       onAnswer: () => this.#isOpen && this.open(),
@@ -64,7 +69,7 @@ export class SignalsPanel {
     list.prepend(this.#row(signal, true));
     while (list.children.length > SHOWN) list.lastChild.remove();
     this.#changed();
-    announce(`${verb(signal)} ${signal.symbol} at ${loosePrice(signal.price)}, ${this.#nameOf(signal)}`);
+    announce(`${verb(signal)} ${signal.symbol} at ${this.#instruments.words(signal.symbol, signal.price)}, ${this.#nameOf(signal)}`);
   }
 
   #showAll() {
@@ -90,27 +95,27 @@ export class SignalsPanel {
         'summary', { class: 'signal' },
         el('span', { class: `side ${signal.side}` }, verb(signal)),
         el('span', { class: 'signal-what' }, el('b', {}, signal.symbol), ` ${resolutionName(signal.resolution)}`),
-        el('span', { class: 'signal-price' }, loosePrice(signal.price)),
+        this.#instruments.price(signal.symbol, signal.price, { class: 'signal-price' }),
         el('span', { class: 'signal-formula', ...name }, this.#nameOf(signal)),
-        el('time', { datetime: signal.created_at }, moment(signal.created_at)),
+        stamp(signal.created_at),
       ),
-      why(signal),
+      why(signal, () => this.#onLook(signal)),
     ));
   }
 }
 
 const verb = ({ side }) => (side === 'buy' ? 'Buy' : 'Sell');
 
-function why(signal) {
+function why(signal, look) {
   const reasons = [signal.reason ?? []].flat();
   const lines = reasons.map((reason) => (typeof reason === 'string'
     ? el('div', {}, el('dt', {}, reason))
     : el('div', {}, el('dt', {}, reason.expression), el('dd', {}, value(reason.value)))));
-  const bar = new Date(signal.bar_time);
-  const at = Number.isNaN(bar.getTime()) ? '' : bar.toISOString().replace('T', ' ').replace(/(:00)?\.000Z$/, ' UTC');
   return el(
     'div', { class: 'why' },
     lines.length ? el('dl', {}, lines) : el('p', {}, 'No values were kept with this signal.'),
-    el('p', { class: 'why-bar' }, `On the bar of ${at}`),
+    el('div', { class: 'why-foot' },
+      el('p', { class: 'why-bar' }, 'On the bar of ', barStamp(signal.bar_time, signal.resolution)),
+      el('button', { type: 'button', class: 'link', on: { click: look } }, 'Show on the chart')),
   );
 }

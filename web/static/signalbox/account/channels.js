@@ -3,7 +3,7 @@
 import { byId, el, reporting, say } from '../dom.js';
 import { confirmed } from '../dialogs.js';
 import { errorLine, field, onSubmit } from '../forms.js';
-import { moment } from '../format.js';
+import { stamp } from '../stamp.js';
 import { BrowserPush } from './browser-push.js';
 import { actOn, card, focusTitle, row } from './card.js';
 import { deliveriesOf, outcomeOf, tellOutcome } from './deliveries.js';
@@ -184,7 +184,7 @@ function linesOf(channel, kind) {
   const isPaused = channel.status === 'paused';
   return [
     name && name !== kind.label ? `${kind.label}, ${address}` : address,
-    sent && `Last sent ${moment(sent)}`,
-    error && `Last error: ${error}${isPaused ? ` Tried again ${moment(until)}.` : ''}`,
+    sent && ['Last sent ', stamp(sent)],
+    error && [`Last error: ${error}`, ...(isPaused ? [' Tried again ', stamp(until), '.'] : [])],
   ];
 }

@@ -3,7 +3,7 @@
 import { el, reporting, say } from '../dom.js';
 import { confirmed } from '../dialogs.js';
 import { choice, errorLine, field, onSubmit } from '../forms.js';
-import { moment } from '../format.js';
+import { stamp } from '../stamp.js';
 import { actOn, card, focusTitle, row } from './card.js';
 import { shownOnce } from './shown-once.js';
 
@@ -80,7 +80,7 @@ export class CompanyCard {
   }
 
   #invitationRow({ id, email, role, expires_at: end }) {
-    return row(email, [`${ROLE_WORDS[role]}, until ${moment(end)}`],
+    return row(email, [[`${ROLE_WORDS[role]}, until `, stamp(end)]],
       actOn(this.#card, 'Withdraw', 'small', () => this.#withdraw(id, email), `Withdraw: ${email}`));
   }
 

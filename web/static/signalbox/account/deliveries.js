@@ -2,7 +2,7 @@
 
 import { ApiError } from '../api.js';
 import { el, reporting, say } from '../dom.js';
-import { moment } from '../format.js';
+import { stamp } from '../stamp.js';
 import { capital } from '../words.js';
 
 const SHOWN = 5;
@@ -49,9 +49,8 @@ const pathOf = ({ id }) => `notifications/channels/${id}/deliveries`;
 
 function line({ purpose, state, reason, created_at: at, due_at: due, attempts }) {
   const isLate = WAITING.has(state) && Date.parse(due) > Date.now() + 1000;
-  const words = [isLate ? `${STATES[state]} until ${moment(due)}` : STATES[state]];
-  if (attempts > 1) words.push(`${attempts} tries`);
+  const words = [STATES[state], isLate ? [' until ', stamp(due)] : null, attempts > 1 ? `, ${attempts} tries` : null].flat();
   return el('li', { class: FAILED.has(state) ? 'failed' : null },
-    el('span', {}, `${capital(purpose)}: ${words.join(', ')}`), el('time', { datetime: at }, moment(at)),
+    el('span', {}, `${capital(purpose)}: `, words), stamp(at),
     reason && el('span', { class: 'delivery-reason' }, reason));
 }

@@ -3,8 +3,8 @@
 import { el, reporting, say } from '../dom.js';
 import { confirmed, withProof } from '../dialogs.js';
 import { field, errorLine, onSubmit } from '../forms.js';
-import { moment } from '../format.js';
 import { canUsePasskeys, makePasskey } from '../passkeys.js';
+import { stamp } from '../stamp.js';
 import { actOn, card, focusTitle, row } from './card.js';
 import { qrCode } from './qr.js';
 import { shownOnce } from './shown-once.js';
@@ -60,8 +60,8 @@ export class FactorsCard {
     if (factor.type === CODES) return row('Recovery codes', [`${factor.codes_left} left, each good once`]);
     const isApp = factor.type === 'totp';
     const title = isApp ? 'Authenticator app' : factor.name;
-    const used = factor.last_used_at ? `last used ${moment(factor.last_used_at)}` : 'not used yet';
-    return row(title, [`${isApp ? 'Added' : 'Passkey, added'} ${moment(factor.created_at)}, ${used}`],
+    const used = factor.last_used_at ? [', last used ', stamp(factor.last_used_at)] : [', not used yet'];
+    return row(title, [[isApp ? 'Added ' : 'Passkey, added ', stamp(factor.created_at), ...used]],
       actOn(this.#card, 'Remove', 'small', () => this.#remove(factor, title), `Remove: ${title}`));
   }
 

@@ -3,7 +3,7 @@
 import { byId, el, reporting, say } from '../dom.js';
 import { confirmed } from '../dialogs.js';
 import { choice, errorLine, onSubmit } from '../forms.js';
-import { moment } from '../format.js';
+import { stamp } from '../stamp.js';
 import { actOn, card, focusTitle } from './card.js';
 
 const MOST_FILES = 5;
@@ -140,8 +140,8 @@ export class IdentityCard {
 }
 
 function when(handedIn, reviewed) {
-  const words = [handedIn && `Handed in ${moment(handedIn)}`, reviewed && `reviewed ${moment(reviewed)}`].filter(Boolean);
-  return words.length ? el('p', { class: 'aside' }, words.join(', ')) : null;
+  const words = [handedIn && ['Handed in ', stamp(handedIn)], reviewed && [handedIn ? ', reviewed ' : 'Reviewed ', stamp(reviewed)]].filter(Boolean);
+  return words.length ? el('p', { class: 'aside' }, words.flat()) : null;
 }
 
 function documentLine({ filename, document_type: type, size }) {

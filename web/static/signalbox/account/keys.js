@@ -3,7 +3,7 @@
 import { el, reporting, say } from '../dom.js';
 import { confirmed, withProof } from '../dialogs.js';
 import { choice, errorLine, field, onSubmit } from '../forms.js';
-import { moment } from '../format.js';
+import { stamp } from '../stamp.js';
 import { actOn, card, focusTitle, row } from './card.js';
 import { shownOnce } from './shown-once.js';
 
@@ -93,10 +93,10 @@ export class KeysCard {
 
   #row(key) {
     const isOver = key.expires_at && Date.parse(key.expires_at) <= Date.now();
-    const end = key.expires_at ? `${isOver ? 'ended' : 'ends'} ${moment(key.expires_at)}` : 'never ends';
-    const used = key.last_used_at ? `last used ${moment(key.last_used_at)}` : 'not used yet';
+    const end = key.expires_at ? [isOver ? 'ended ' : 'ends ', stamp(key.expires_at)] : ['never ends'];
+    const used = key.last_used_at ? ['last used ', stamp(key.last_used_at)] : ['not used yet'];
     return row(key.name, [
-      el('code', {}, `sbx_${key.prefix}_…`), key.scopes.join(', '), `Made ${moment(key.created_at)}, ${end}, ${used}`,
+      el('code', {}, `sbx_${key.prefix}_…`), key.scopes.join(', '), ['Made ', stamp(key.created_at), ', ', ...end, ', ', ...used],
     ], actOn(this.#card, 'Revoke', 'small', () => this.#revoke(key), `Revoke: ${key.name}`));
   }
 

@@ -1,7 +1,7 @@
 // Where one is signed in, and signing out elsewhere.
 
 import { el, reporting, say } from '../dom.js';
-import { moment } from '../format.js';
+import { stamp } from '../stamp.js';
 import { actOn, card, focusTitle, row } from './card.js';
 
 const BROWSERS = [[/Edg\//, 'Edge'], [/OPR\//, 'Opera'], [/Firefox\//, 'Firefox'], [/Chrome\//, 'Chrome'], [/Safari\//, 'Safari']];
@@ -34,7 +34,7 @@ export class SessionsCard {
 
   #row(one) {
     const name = deviceOf(one.user_agent);
-    const since = `Signed in ${moment(one.created_at)}, last seen ${moment(one.last_used_at)}`;
+    const since = ['Signed in ', stamp(one.created_at), ', last seen ', stamp(one.last_used_at)];
     const action = one.is_current
       ? el('span', { class: 'chip good' }, 'This one')
       : actOn(this.#card, 'Sign out', 'small', () => this.#end(one), `Sign out: ${name}`);

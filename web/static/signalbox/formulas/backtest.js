@@ -2,19 +2,20 @@
 
 import { el, say } from '../dom.js';
 import { errorLine, field, submitting } from '../forms.js';
-import { loosePrice, percent, resolutionName, value } from '../format.js';
+import { percent, price, resolutionName } from '../format.js';
 import { finished } from './jobs.js';
 import { LineChart } from './line-chart.js';
 
 const MOST_TRADES = 200;
 const SHARE = (given) => (given === null || given === undefined ? '–' : percent(given));
-const PLAIN = (given) => (given === null || given === undefined ? '–' : value(Number(given.toFixed(2))));
+const PLAIN = (given) => (given === null || given === undefined ? '–' : price(given).replace('-', '−'));
+const COUNT = (given) => (given === null || given === undefined ? '–' : String(given));
 // What each figure is called and how it is written, in the order a reader looks for them.
 const FIGURES = [
   ['total_return', 'Total return', SHARE], ['cagr', 'Return a year', SHARE], ['max_drawdown', 'Deepest fall', SHARE],
   ['volatility', 'Volatility a year', (given) => (given === null ? '–' : `${(given * 100).toFixed(2)} %`)],
   ['sharpe', 'Sharpe', PLAIN], ['sortino', 'Sortino', PLAIN], ['calmar', 'Calmar', PLAIN],
-  ['trades', 'Closed trades', PLAIN], ['win_rate', 'Trades won', (given) => (given === null ? '–' : `${(given * 100).toFixed(1)} %`)],
+  ['trades', 'Closed trades', COUNT], ['win_rate', 'Trades won', (given) => (given === null ? '–' : `${(given * 100).toFixed(1)} %`)],
   ['profit_factor', 'Profit factor', PLAIN], ['exposure', 'Time in the market', (given) => (given === null ? '–' : `${(given * 100).toFixed(1)} %`)],
   ['fees', 'Fees paid', PLAIN],
 ];
@@ -22,6 +23,7 @@ const FIGURES = [
 export class BacktestCard {
   node;
   #session;
+  #instruments;
   #prepare;
   #form;
   #state = el('p', { class: 'done', role: 'status', hidden: true });
@@ -31,8 +33,9 @@ export class BacktestCard {
   #run = 0;
 
   /** `prepare()` answers the formula as it is saved, or undefined where it could not be. */
-  constructor({ session, prepare }) {
+  constructor({ session, instruments, prepare }) {
     this.#session = session;
+    this.#instruments = instruments;
     this.#prepare = prepare;
     this.#form = this.#build();
     this.node = el('section', { class: 'card page-card', id: 'backtest', 'aria-labelledby': 'backtest-title' },
@@ -63,7 +66,7 @@ export class BacktestCard {
         number('backtest-fee', 'fee_bps', 'Fee, bps a side', 5),
         number('backtest-slippage', 'slippage_bps', 'Slippage, bps', 2),
         field({ id: 'backtest-from', name: 'from', label: 'From', type: 'date' }),
-        field({ id: 'backtest-to', name: 'to', label: 'To', type: 'date' })),
+        field({ id: 'backtest-to', name: 'to', label: 'Before', type: 'date' })),
       el('div', { class: 'form-foot' }, el('button', { type: 'submit', class: 'primary' }, 'Backtest')));
     form.addEventListener('submit', (event) => {
       event.preventDefault();
@@ -104,7 +107,8 @@ export class BacktestCard {
     this.#outcome.replaceChildren(
       el('p', { class: 'aside' }, `Version ${test.formula_version} on ${test.symbol} ${resolutionName(test.resolution)}. `
         + 'No order was placed; results of the past promise nothing.'),
-      this.#chart.node, figures(test, held.at(-1)), assumptions(test), trades(test));
+      this.#chart.node, figures(test, held.at(-1)), assumptions(test),
+      trades(test, (one) => this.#instruments.price(test.symbol, one)));
     const words = `Equity: ${SHARE(test.metrics.total_return)}, buy and hold ${SHARE(held.at(-1))}, simulated`;
     this.#chart.show(times, [{ name: 'Formula', tone: 1, values: gained('equity') }, { name: 'Buy and hold', tone: 2, values: held }],
       { label: words, split: 0.7 });
@@ -130,14 +134,14 @@ function assumptions({ assumptions: given, refused }) {
     refused > 0 && el('p', { class: 'hint' }, `${refused} actions were refused: their size or level was no number.`));
 }
 
-function trades({ trades: all, trades_left_out: missing }) {
+function trades({ trades: all, trades_left_out: missing }, priceOf) {
   const shown = all.slice(-MOST_TRADES).reverse();
   const rest = all.length + missing - shown.length;
   const head = ['Side', 'In', 'Out', 'Entry', 'Exit', 'Profit'];
   const rows = shown.map((trade) => el('tr', {},
     el('td', {}, trade.side), el('td', {}, day(trade.entry_time)), el('td', {}, trade.exit_time ? day(trade.exit_time) : 'open'),
-    el('td', {}, loosePrice(trade.entry_price.toFixed(4))), el('td', {}, trade.exit_price === null ? '–' : loosePrice(trade.exit_price.toFixed(4))),
-    el('td', { class: trade.pnl < 0 ? 'down' : 'up' }, loosePrice(trade.pnl.toFixed(2)))));
+    el('td', {}, priceOf(trade.entry_price)), el('td', {}, trade.exit_price === null ? '–' : priceOf(trade.exit_price)),
+    el('td', { class: trade.pnl < 0 ? 'down' : 'up' }, PLAIN(trade.pnl))));
   return el('details', { class: 'more', open: all.length > 0 && all.length <= 20 },
     el('summary', {}, `Trades (${all.length + missing})`),
     el('div', { class: 'table-frame trades', tabindex: '0', role: 'group', 'aria-label': 'Trades' }, el('table', { class: 'figures-table' },

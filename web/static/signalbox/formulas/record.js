@@ -1,7 +1,8 @@
 // The live record of a formula: what it earned since publication, beside the market, and what was published before.
 
-import { el } from '../dom.js';
-import { moment, percent, resolutionName } from '../format.js';
+import { el, fill } from '../dom.js';
+import { percent, resolutionName } from '../format.js';
+import { stamp } from '../stamp.js';
 import { LineChart } from './line-chart.js';
 
 export class RecordCard {
@@ -40,13 +41,14 @@ export class RecordCard {
       { name: 'Formula', tone: 1, values: days.map(({ equity }) => equity - 1) },
       { name: 'Market', tone: 2, values: days.map(({ market }) => market - 1) },
     ];
-    this.#body.replaceChildren(
+    fill(
+      this.#body,
       el('p', { class: 'aside' }, terms(publication)),
       figures(record),
       days.length > 1 ? this.#chart.node : el('p', { class: 'empty' }, 'The first days of the record are still to come.'),
       !publication.verified && el('p', { class: 'hint' }, 'Kept on replayed or simulated bars, so it counts towards no verified score.'),
       earlier.length > 0 && el('details', { class: 'more' }, el('summary', {}, `Published before (${earlier.length})`),
-        el('ul', {}, earlier.map((one) => el('li', {}, `${terms(one.publication)} · ${worth(one.summary)}`)))));
+        el('ul', {}, earlier.map((one) => el('li', {}, terms(one.publication), ` · ${worth(one.summary)}`)))));
     const words = `Account since publication: ${worth(summary)}`;
     this.#chart.show(days.map(({ day }) => Date.parse(day)), lines, { label: words });
     return undefined;
@@ -54,9 +56,9 @@ export class RecordCard {
 }
 
 function terms({ version, symbols, resolution, published_at: since, ended_at: until, costs }) {
-  const when = until ? `${moment(since)} to ${moment(until)}` : `since ${moment(since)}`;
-  return `Version ${version} on ${symbols.join(', ')} ${resolutionName(resolution)}, ${when}; `
-    + `costs of ${Number(costs.fee_bps)} + ${Number(costs.slippage_bps)} bps a side`;
+  const when = until ? [stamp(since), ' to ', stamp(until)] : ['since ', stamp(since)];
+  return [`Version ${version} on ${symbols.join(', ')} ${resolutionName(resolution)}, `, ...when,
+    `; costs of ${Number(costs.fee_bps)} + ${Number(costs.slippage_bps)} bps a side`];
 }
 
 const share = (value) => (value === null || value === undefined ? '–' : percent(value));

@@ -3,7 +3,7 @@
 import { el, reporting, say, whileBusy } from '../dom.js';
 import { confirmed } from '../dialogs.js';
 import { choice, errorLine, onSubmit } from '../forms.js';
-import { moment } from '../format.js';
+import { stamp } from '../stamp.js';
 
 const NEWEST = 50;
 const POINTS = [['5', '5 – very good'], ['4', '4 – good'], ['3', '3 – fair'], ['2', '2 – poor'], ['1', '1 – bad']];
@@ -101,7 +101,7 @@ export class ReviewsCard {
     return el('li', { class: 'row review' },
       el('p', { class: 'review-head' },
         el('span', { class: 'stars', role: 'img', 'aria-label': `${rating} of 5` }, '★'.repeat(rating) + '☆'.repeat(5 - rating)),
-        el('b', {}, by), el('time', { class: 'aside', datetime: at }, moment(at))),
+        el('b', {}, by), stamp(at, { class: 'aside' })),
       comment && el('p', { class: 'review-words' }, comment));
   }
 

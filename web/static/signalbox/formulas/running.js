@@ -1,9 +1,10 @@
 // Publishing a formula on a record, running it live, and the history of its versions.
 
-import { el, reporting, say, whileBusy } from '../dom.js';
+import { dotted, el, reporting, say, whileBusy } from '../dom.js';
 import { confirmed } from '../dialogs.js';
 import { errorLine, field, onSubmit } from '../forms.js';
-import { moment, resolutionName } from '../format.js';
+import { resolutionName } from '../format.js';
+import { barStamp, stamp } from '../stamp.js';
 import { pageOf } from './figures.js';
 import { Pager } from './pager.js';
 
@@ -24,6 +25,8 @@ export class RunningCards {
   #pager = new Pager(() => this.#turned());
   #deploy;
   #versions = el('ul', { class: 'rows' });
+  #history = el('section', { class: 'card page-card', id: 'versions', 'aria-labelledby': 'versions-title', hidden: true },
+    el('h2', { id: 'versions-title' }, 'Versions'), this.#versions);
 
   /** `prepare()` answers the formula as it is saved, or undefined where it could not be. */
   constructor({ session, prepare }) {
@@ -40,8 +43,7 @@ export class RunningCards {
       el('section', { class: 'card page-card', id: 'deployments', 'aria-labelledby': 'deployments-title' },
         el('h2', { id: 'deployments-title' }, 'Running live'), this.#problem, this.#deployments, this.#none, this.#pager.node,
         el('div', { class: 'form-foot' }, this.#deploy)),
-      el('section', { class: 'card page-card', id: 'versions', 'aria-labelledby': 'versions-title' },
-        el('h2', { id: 'versions-title' }, 'Versions'), this.#versions));
+      this.#history);
   }
 
   /** Shows another formula, or none that is saved yet. */
@@ -49,6 +51,7 @@ export class RunningCards {
     this.#formula = formula;
     say(this.#done);
     this.#versions.replaceChildren();
+    this.#history.hidden = true;
     this.#showDeployments({ results: [], page: 1, total_pages: 1 });
     if (formula) await this.refresh(formula);
   }
@@ -61,6 +64,7 @@ export class RunningCards {
       ]);
       if (formula.id !== this.#formula?.id) return;
       this.#versions.replaceChildren(...versions.map((version) => versionRow(version)));
+      this.#history.hidden = false;
       this.#showDeployments(deployments);
     });
   }
@@ -123,7 +127,8 @@ export class RunningCards {
     return el('li', { class: 'row item', 'data-id': row.id },
       el('div', { class: 'item-words' },
         el('h3', {}, `${row.symbol} ${resolutionName(row.resolution)}`),
-        el('p', {}, [`version ${row.version}`, row.status, row.last_bar_time && `last bar ${moment(row.last_bar_time)}`, row.detail].filter(Boolean).join(' · '))),
+        el('p', {}, dotted([`version ${row.version}`, row.status,
+          row.last_bar_time && el('span', {}, 'last bar ', barStamp(row.last_bar_time, row.resolution)), row.detail]))),
       el('div', { class: 'item-actions' },
         next && this.#act(row, words, 'small', () => this.#session.patch(`deployments/${row.id}`, { status: next })),
         this.#act(row, 'Stop', 'quiet small', () => this.#stop(row))));
@@ -155,6 +160,6 @@ export class RunningCards {
 
 function versionRow({ number, formula_code: code, version_hash: hash, created_at: at }) {
   return el('li', { class: 'row version' }, el('details', {},
-    el('summary', {}, el('b', {}, `Version ${number}`), el('span', { class: 'aside' }, ` ${moment(at)} · ${hash.slice(0, 12)}`)),
+    el('summary', {}, el('b', {}, `Version ${number}`), el('span', { class: 'aside' }, ' ', stamp(at), ` · ${hash.slice(0, 12)}`)),
     el('pre', { class: 'sample' }, el('code', {}, code ?? 'Its code is not shown to you.'))));
 }

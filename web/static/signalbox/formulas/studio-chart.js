@@ -25,6 +25,7 @@ export class StudioChart {
   #resolutions = el('div', { class: 'resolutions', role: 'group', 'aria-label': 'Resolution' });
   #canvas = el('canvas', { id: 'write-chart', tabindex: '0', role: 'img', 'aria-label': 'Price chart', 'aria-describedby': 'chart-hint' });
   #asked = 0;
+  #through = Infinity; // the newest bar (ms) that the code was read on; the one after it is still forming
   #isOpen = false;
 
   /** `onAim({symbol, resolution})` is told what is shown. `start()` is to be called once `node` is on the page. */
@@ -137,10 +138,11 @@ export class StudioChart {
   #show(said) {
     const times = (said?.bar_times ?? []).map((iso) => Date.parse(iso));
     const lines = (said?.lines ?? []).map(({ name, values }) => ({ name, values: new Map(times.map((time, at) => [time, values[at]])) }));
+    this.#through = times.at(-1) ?? Infinity;
     this.#chart.setLines(lines);
     this.#chart.setMarks((said?.signals ?? []).map((signal) => ({ ...signal, time: Date.parse(signal.bar_time) })));
     this.#legend.replaceChildren(...lines.map(({ name }, place) => el('li', {},
-      el('i', { class: `swatch series-${(place % TONES) + 1}${place < TONES ? '' : ' dashed'}` }), el('code', {}, name))));
+      el('i', { class: swatch(place) }), el('code', {}, name))));
     say(this.#about, said ? summary(said) : '');
     this.#canvas.setAttribute('aria-label', `Candlestick chart of ${this.#symbol()}, ${resolutionName(this.#resolution)} bars. ${said ? summary(said) : ''}`);
     this.#read(null);
@@ -148,7 +150,7 @@ export class StudioChart {
 
   #read(index) {
     const bars = this.#chart?.bars ?? [];
-    const at = index ?? bars.length - 1;
+    const at = index ?? bars.findLastIndex(({ time }) => time <= this.#through);
     const bar = bars[at];
     if (!bar) return this.#readout.replaceChildren();
     const { decimals, ...zone } = this.#style();
@@ -156,11 +158,14 @@ export class StudioChart {
     this.#readout.replaceChildren(
       el('span', { class: 'readout-time' }, barTime(bar.time, zone)),
       el('span', {}, el('i', {}, 'C'), el('b', {}, price(bar.close, decimals))),
-      ...this.#chart.linesAt(at).map((line) => el('span', {}, el('i', {}, line.name), el('b', {}, value(line.value)))),
+      ...this.#chart.linesAt(at).map((line, place) => el('span', {},
+        el('i', { class: swatch(place) }), el('i', {}, line.name), el('b', {}, line.isBelow ? value(line.value) : price(line.value ?? NaN, decimals)))),
       ...told.map(({ action }) => el('span', { class: 'readout-signal' }, action)));
     return undefined;
   }
 }
+
+const swatch = (place) => `swatch series-${(place % TONES) + 1}${place < TONES ? '' : ' dashed'}`;
 
 function summary({ signals, bar_times: times, warmup_bars: warmup }) {
   const buys = signals.filter(({ side }) => side === 'buy').length;

@@ -33,11 +33,11 @@ export class StudioView {
   #running;
 
   /** `onSaved(formula)` is told of a formula that was created or changed. */
-  constructor({ session, onSaved }) {
+  constructor({ session, instruments, onSaved }) {
     this.#session = session;
     this.#onSaved = onSaved;
     const prepare = () => this.#saved();
-    this.#backtest = new BacktestCard({ session, prepare });
+    this.#backtest = new BacktestCard({ session, instruments, prepare });
     this.#running = new RunningCards({ session, prepare });
     this.#chart = new StudioChart({ session, onAim: (target) => { this.#backtest.aim(target); this.#running.aim(target); } });
     this.#form = this.#build();

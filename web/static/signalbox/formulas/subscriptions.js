@@ -1,7 +1,7 @@
 // My subscriptions: what one follows, with the switch for each.
 
-import { byId, el, reporting } from '../dom.js';
-import { moment } from '../format.js';
+import { byId, dotted, el, reporting } from '../dom.js';
+import { stamp } from '../stamp.js';
 import { followers, pageOf, scoreChip } from './figures.js';
 import { followingButtons, notifyBox } from './following.js';
 
@@ -45,7 +45,7 @@ export class SubscriptionsView {
     return el('li', { class: 'row listed', 'data-id': formula.id },
       el('div', { class: 'listed-words' },
         el('h2', {}, el('a', { href: pageOf(formula.id) }, formula.name)),
-        el('p', { class: 'aside' }, [`by ${formula.created_by.username}`, formula.category, `since ${moment(subscription.created_at)}`].filter(Boolean).join(' · ')),
+        el('p', { class: 'aside' }, dotted([`by ${formula.created_by.username}`, formula.category, el('span', {}, 'since ', stamp(subscription.created_at))])),
         notifyBox(parts)),
       el('div', { class: 'listed-figures' },
         !subscription.is_active && el('span', { class: 'chip' }, 'paused'),
