@@ -67,7 +67,12 @@ def test_a_signal_is_one_row_however_many_follow_the_formula(formula: Formula, p
 
 @pytest.mark.parametrize(
     ("price", "increment", "told"),
-    [("84.5886", "0.01", "84.59"), ("10", "0.05", "10.00"), ("1.0843512", "0.00001", "1.08435"), ("41250.5", "5", "41250")],
+    [
+        ("84.5886", "0.01", "84.59"),
+        ("10", "0.05", "10.00"),
+        ("1.0843512", "0.00001", "1.08435"),
+        ("41250.5", "5", "41250"),
+    ],
 )
 def test_a_price_is_told_with_the_decimals_of_its_instrument(
     formula: Formula, price: str, increment: str, told: str
