@@ -59,12 +59,12 @@ class Layout:
         asked = [node for action in program.actions for node in (action.guard, amount_of(action))]
         self._needed = _needed(program.nodes, {*wanted, *(asked if has_account else ())} - {NO_NODE}, given)
         self._frames = list(dict.fromkeys(program.nodes[i].frame for i in self._needed if program.nodes[i].frame))
-        self.stride = drivers.BLOCK * (2 if self._frames else 1)
+        self._stride = drivers.BLOCK * (2 if self._frames else 1)
         self._next = drivers.ACCOUNT_COLUMN + drivers.ACCOUNT_COLUMNS
         # The columns of a frame, then one for where its bars belong, and one for those just released.
         self._frame_columns = {frame: self._new(drivers.CHART_COLUMNS + 2) for frame in self._frames}
         self._ones = self._new()
-        self._news = self._new()
+        self._news = self._new(2)
         self._spread: dict[int, int] = {}
         self._columns: dict[int, int] = {}
         for place in self._needed:
@@ -81,7 +81,7 @@ class Layout:
 
     def values(self) -> Floats:
         """Room for all columns, those of constants filled."""
-        values = np.empty((self._next, self.stride))
+        values = np.empty((self._next, self._stride))
         values[self._ones] = 1.0
         for column, value in self._constants:
             values[column] = value

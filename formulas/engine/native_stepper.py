@@ -178,7 +178,7 @@ class NativeStepper(Stepper):
             table[place, : len(bars)] = getattr(columns, name)
         table[len(COLUMNS) - 1, : len(bars)] = np.arange(self.bars, self.bars + len(bars))
         state = self._state
-        self._kernels.run_rows(self._rows[0], state, table.reshape(-1), table.shape[1], 0, len(bars))
+        self._kernels.run_rows(self._rows[0], state, table, 0, len(bars))
         self._state = state
         self.bars += len(bars)
         self.last_time = int(bars[-1].time)

@@ -82,7 +82,7 @@ OPERATIONS: dict[str, Operation] = {
         Operation("na", logic.is_na, is_condition=True),
         Operation("tf", windows.hold, lambda lengths: 2),
         Operation("lag", windows.lag, _doubles(2, 1), _whole_length, tightness=90),
-        Operation("sma", averages.sma, _doubles(5, 2), _rest_of_window),
+        Operation("sma", averages.sma, _doubles(4, 2), _rest_of_window),
         Operation("ema", averages.ema, _doubles(3), _rest_of_window),
         Operation("rma", averages.rma, _doubles(3), _rest_of_window),
         Operation("wma", averages.wma, _doubles(7, 2), _rest_of_window),

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from formulas.engine.bars import Bars
 from formulas.engine.broker import Terms, open_trade, opened
 from formulas.engine.kernels import drivers
-from formulas.engine.kernels.addresses import address
+from formulas.engine.kernels.addresses import address, addresses
 from formulas.engine.layout import layout_of
 from formulas.engine.program import Program
 from formulas.engine.steps.account import TRADE_DOUBLES
@@ -53,13 +53,13 @@ class Tape:
         self._log[0] = self._log[-1] = 0.0
         self._closed: list[Floats] = []
         self._state, self._values = self._layout.state(), self._layout.values()
+        self._columns = addresses(self._values)
         # The tape holds addresses: what lies there lives as long as it does.
         self._bars = bars
         self._given = [_column(name, bars, given) for name in self._layout.sources]
         self._run: Callable[[int, int], int] | None = None
         self._tape = self._layout.numbers.copy()
         self._tape[: drivers.NEWS] = (
-            self._layout.stride,
             program.warmup_bars,
             late,
             terms is not None,
@@ -94,7 +94,7 @@ class Tape:
         for place, column in enumerate(found.values()):
             self._tape[first + drivers.PAIR_INTS * place] = address(column) - column.itemsize * start
         if self._run is None:
-            self._run = kernels.bound_run(self._tape, self._state, self._values, self._account, self._log)
+            self._run = kernels.bound_run(self._tape, self._state, self._columns, self._account, self._log)
         at = start
         while at < stop:
             at = self._run(at, stop)

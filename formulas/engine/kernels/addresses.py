@@ -5,6 +5,7 @@ from __future__ import annotations
 from ctypes import addressof, c_char
 from typing import Any
 
+import numpy as np
 from numpy.typing import NDArray
 
 
@@ -17,3 +18,8 @@ def address(array: NDArray[Any]) -> int:
         # Numpy's own way takes longer, and is the one for an array that is empty or may not be written.
         data: int = array.__array_interface__["data"][0]
         return data
+
+
+def addresses(table: NDArray[Any]) -> NDArray[np.int64]:
+    """Where each row of a contiguous table begins."""
+    return address(table) + table.strides[0] * np.arange(len(table), dtype=np.int64)

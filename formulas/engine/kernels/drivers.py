@@ -1,7 +1,8 @@
 """The driver over history in machine code: a whole program, and its account, block by block through past bars.
 
 Written in the small Python of steps, but only ever translated. A `tape` holds the program as whole numbers: a
-header, then its parts, each at a place and of a size that the header names.
+header, then its parts, each at a place and of a size that the header names. `columns` are the addresses of the columns
+of a block: those that are given from outside are read where they are.
 """
 
 from formulas.engine.steps.account import (
@@ -36,16 +37,15 @@ TIME, OPEN, HIGH, LOW, PRICE, VOLUME, BAR_INDEX = 0, 1, 2, 3, 4, 5, 6
 ACCOUNT_COLUMN = 7
 ACCOUNT_COLUMNS = 4
 
-# The header: how far apart columns lie, bars before the first decision, whether decisions are heard a bar late,
-# whether there is an account, trades that the log has room for, the addresses for equity and for whether something
-# is held, where the state keeps what was asked last, the column that says where something new is asked; then place
-# and size of each part.
-STRIDE, WARMUP, IS_LATE, HAS_ACCOUNT, LOG_ROOM, EQUITY_OUT, HELD_OUT, MEMORY = 0, 1, 2, 3, 4, 5, 6, 7
-NEWS = 8
-SOURCES, FRAMES, FREE, BOUND, ACTIONS, SINKS = 9, 11, 13, 15, 17, 19
-HEADER_INTS = 21
+# The header: bars before the first decision, whether decisions are heard a bar late, whether there is an account,
+# trades that the log has room for, the addresses for equity and for whether something is held, where the state keeps
+# what was asked last, the column that says where something new is asked; then place and size of each part.
+WARMUP, IS_LATE, HAS_ACCOUNT, LOG_ROOM, EQUITY_OUT, HELD_OUT, MEMORY, NEWS = 0, 1, 2, 3, 4, 5, 6, 7
+SOURCES, FRAMES, FREE, BOUND, ACTIONS, SINKS = 8, 10, 12, 14, 16, 18
+HEADER_INTS = 20
 # A source is an address (0: the number of the bar) and a column; a sink a column and an address.
 PAIR_INTS = 2
+FLOAT_BYTES = 8
 # A frame: period, offset, place of its state, its first column, place and number of its rows, of its spreads.
 FRAME_INTS = 8
 
@@ -75,12 +75,22 @@ def floats_from(address: int) -> Floats:
     raise TypeError(address)
 
 
+def fetch(row: Floats, place: int) -> None:
+    """Have the memory bring an element that is wanted soon."""
+    raise TypeError(row)
+
+
 def flags_from(address: int) -> Flags:
     """The row of bytes at an address."""
     raise TypeError(address)
 
 
-def run_rows(rows: Ints, count: int, state: Floats, values: Floats, stride: int, first: int, bars: int) -> None:
+def column_of(columns: Ints, place: int) -> Floats:
+    """The numbers of a column in the current block."""
+    return floats_from(columns[place])
+
+
+def run_rows(rows: Ints, count: int, state: Floats, columns: Ints, first: int, bars: int) -> None:
     """Compute nodes one after the other, each over `bars` bars from `first` on."""
     raise TypeError(rows)
 
@@ -105,39 +115,39 @@ def true_ones(watched: Ints, count: int, values: Floats, lanes: int, first: int,
     return holding
 
 
-def run(tape: Ints, state: Floats, values: Floats, account: Floats, log: Floats, start: int, stop: int) -> int:
+def run(tape: Ints, state: Floats, columns: Ints, account: Floats, log: Floats, start: int, stop: int) -> int:
     """Go over the bars from `start` up to `stop`; where it ended, which is sooner when the log has no room left."""
     at = start
     while at < stop and log[0] + MOST_TRADES_A_BAR * BLOCK <= tape[LOG_ROOM]:
         count = min(BLOCK, stop - at)
-        read_sources(tape, values, at, count)
+        find_sources(tape, columns, at, count)
         for i in range(tape[FRAMES + 1]):
-            run_frame(tape, tape[FRAMES] + FRAME_INTS * i, state, values, count)
-        run_rows(ints_at(tape, tape[FREE]), tape[FREE + 1], state, values, tape[STRIDE], 0, count)
+            run_frame(tape, tape[FRAMES] + FRAME_INTS * i, state, columns, count)
+        run_rows(ints_at(tape, tape[FREE]), tape[FREE + 1], state, columns, 0, count)
         if tape[HAS_ACCOUNT] != 0:
-            trade(tape, state, values, account, log, at, count)
-        write_sinks(tape, values, at, count)
+            trade(tape, state, columns, account, log, at, count)
+        write_sinks(tape, columns, at, count)
         at += count
     return at
 
 
-def read_sources(tape: Ints, values: Floats, at: int, count: int) -> None:
-    """Copy a block of every column that is given from outside."""
+def find_sources(tape: Ints, columns: Ints, at: int, count: int) -> None:
+    """Let the columns that are given from outside be those of a block."""
     for k in range(tape[SOURCES + 1]):
         row = tape[SOURCES] + PAIR_INTS * k
-        column = floats_at(values, tape[row + 1] * tape[STRIDE])
         if tape[row] == 0:
+            numbers = column_of(columns, tape[row + 1])
             for i in range(count):
-                column[i] = float(at + i)
+                numbers[i] = float(at + i)
         else:
-            copy(floats_at(floats_from(tape[row]), at), column, count)
+            columns[tape[row + 1]] = tape[row] + FLOAT_BYTES * at
 
 
-def write_sinks(tape: Ints, values: Floats, at: int, count: int) -> None:
+def write_sinks(tape: Ints, columns: Ints, at: int, count: int) -> None:
     """Copy a block of every column that is wanted outside."""
     for k in range(tape[SINKS + 1]):
         row = tape[SINKS] + PAIR_INTS * k
-        copy(floats_at(values, tape[row] * tape[STRIDE]), floats_at(floats_from(tape[row + 1]), at), count)
+        copy(column_of(columns, tape[row]), floats_at(floats_from(tape[row + 1]), at), count)
 
 
 def copy(given: Floats, target: Floats, count: int) -> None:
@@ -146,37 +156,35 @@ def copy(given: Floats, target: Floats, count: int) -> None:
         target[i] = given[i]
 
 
-def run_frame(tape: Ints, frame: int, state: Floats, values: Floats, count: int) -> None:
+def run_frame(tape: Ints, frame: int, state: Floats, columns: Ints, count: int) -> None:
     """Build the bars of a longer period, compute its nodes over them, and spread those over the chart's bars."""
-    stride = tape[STRIDE]
     kept = floats_at(state, tape[frame + 2])
-    columns = floats_at(values, tape[frame + 3] * stride)
-    places = floats_at(columns, CHART_COLUMNS * stride)
-    new = floats_at(places, stride)
+    own = ints_at(columns, tape[frame + 3])
+    places = column_of(own, CHART_COLUMNS)
+    new = column_of(own, CHART_COLUMNS + 1)
     released = 0
     for i in range(count):
         complete = push(
             kept,
             tape[frame],
             tape[frame + 1],
-            values[TIME * stride + i],
-            values[OPEN * stride + i],
-            values[HIGH * stride + i],
-            values[LOW * stride + i],
-            values[PRICE * stride + i],
-            values[VOLUME * stride + i],
+            column_of(columns, TIME)[i],
+            column_of(columns, OPEN)[i],
+            column_of(columns, HIGH)[i],
+            column_of(columns, LOW)[i],
+            column_of(columns, PRICE)[i],
+            column_of(columns, VOLUME)[i],
             new,
         )
         for bar in range(complete):
             for k in range(CHART_COLUMNS):
-                columns[k * stride + released] = new[bar * RELEASED_DOUBLES + k]
+                column_of(own, k)[released] = new[bar * RELEASED_DOUBLES + k]
             places[released] = float(i)
             released += 1
-    run_rows(ints_at(tape, tape[frame + 4]), tape[frame + 5], state, values, stride, 0, released)
+    run_rows(ints_at(tape, tape[frame + 4]), tape[frame + 5], state, columns, 0, released)
     for k in range(tape[frame + 7]):
         row = tape[frame + 6] + PAIR_INTS * k
-        given = floats_at(values, tape[row] * stride)
-        spread(given, places, released, floats_at(values, tape[row + 1] * stride), count)
+        spread(column_of(columns, tape[row]), places, released, column_of(columns, tape[row + 1]), count)
 
 
 def spread(given: Floats, places: Floats, released: int, target: Floats, count: int) -> None:
@@ -187,90 +195,126 @@ def spread(given: Floats, places: Floats, released: int, target: Floats, count: 
         target[int(places[k])] = given[k]
 
 
-def trade(tape: Ints, state: Floats, values: Floats, account: Floats, log: Floats, at: int, count: int) -> None:
+def trade(tape: Ints, state: Floats, columns: Ints, account: Floats, log: Floats, at: int, count: int) -> None:
     """Move the account over a block, and with it the nodes that read it.
 
     Bars at which nothing can happen to the account are passed over together.
     """
     may_rest = tape[BOUND + 1] == 0 and tape[IS_LATE] == 0
-    news = floats_at(values, tape[NEWS] * tape[STRIDE])
+    news = column_of(columns, tape[NEWS])
+    wakes = column_of(columns, tape[NEWS] + 1)
     asked = floats_at(state, tape[MEMORY])
+    waking = 0
+    next_wake = 0
     if may_rest:
-        read_news(tape, values, count, news)
+        read_news(tape, columns, count, news)
+        waking = list_wakes(columns, count, news, wakes)
     i = 0
     while i < count:
         after = i
         if may_rest and is_calm(account):
-            asking = next_asking(tape, values, i, count, news, asked, account)
-            after = rest(tape, values, account, log, at, i, min(asking + 1, count))
+            while next_wake < waking and wakes[next_wake] < i:
+                next_wake += 1
+            asking = next_asking(tape, columns, next_wake, waking, wakes, count, news, asked, account)
+            after = rest(tape, columns, account, log, at, i, min(asking + 1, count))
             if after > asking:
-                ask(tape, values, asking, asked)
+                ask(tape, columns, asking, asked)
                 settle(tape, asked, account, log, at + asking)
         if after == i:
-            trade_bar(tape, state, values, account, log, at, i)
+            trade_bar(tape, state, columns, account, log, at, i)
             after += 1
         i = after
 
 
-def trade_bar(tape: Ints, state: Floats, values: Floats, account: Floats, log: Floats, at: int, i: int) -> None:
+def trade_bar(tape: Ints, state: Floats, columns: Ints, account: Floats, log: Floats, at: int, i: int) -> None:
     """Move the account over one bar of a block, and decide at its close."""
-    stride = tape[STRIDE]
     asked = floats_at(state, tape[MEMORY])
     bar = at + i
-    opening = values[OPEN * stride + i]
-    high = values[HIGH * stride + i]
-    advance(account, log, bar, opening, high, values[LOW * stride + i], values[PRICE * stride + i])
+    opening = column_of(columns, OPEN)[i]
+    high = column_of(columns, HIGH)[i]
+    advance(account, log, bar, opening, high, column_of(columns, LOW)[i], column_of(columns, PRICE)[i])
     floats_from(tape[EQUITY_OUT])[bar] = account[EQUITY]
     flags_from(tape[HELD_OUT])[bar] = account[UNITS] != 0.0
     if tape[BOUND + 1] != 0:
-        show_account(account, floats_at(values, ACCOUNT_COLUMN * stride + i), stride)
-        run_rows(ints_at(tape, tape[BOUND]), tape[BOUND + 1], state, values, stride, i, 1)
+        show_account(account, ints_at(columns, ACCOUNT_COLUMN), i)
+        run_rows(ints_at(tape, tape[BOUND]), tape[BOUND + 1], state, columns, i, 1)
     if tape[IS_LATE] != 0:
         settle(tape, asked, account, log, bar - 1)
-        ask(tape, values, i, asked)
-    elif fires(tape, values, i) and not is_settled(tape, values, i, asked, account):
-        ask(tape, values, i, asked)
+        ask(tape, columns, i, asked)
+    elif fires(tape, columns, i) and not is_settled(tape, columns, i, asked, account):
+        ask(tape, columns, i, asked)
         settle(tape, asked, account, log, bar)
 
 
-def read_news(tape: Ints, values: Floats, count: int, news: Floats) -> None:
+def read_news(tape: Ints, columns: Ints, count: int, news: Floats) -> None:
     """For each bar of a block 0 where no action is asked for, 1 where the same is as at the bar before, else more."""
-    stride = tape[STRIDE]
     for i in range(count):
         news[i] = 1.0
     for k in range(tape[ACTIONS + 1]):
-        guard = floats_at(values, tape[tape[ACTIONS] + ACTION_INTS * k + GUARD] * stride)
+        guard = guard_of(tape, columns, k)
         for i in range(count):
             news[i] *= 0.0 if guard[i] == 1.0 else 1.0
     for i in range(count):
         news[i] = 1.0 - news[i]
     news[0] *= 2.0
     for k in range(tape[ACTIONS + 1]):
-        row = tape[ACTIONS] + ACTION_INTS * k
-        guard = floats_at(values, tape[row + GUARD] * stride)
-        amount = floats_at(values, tape[row + AMOUNT] * stride)
+        guard = guard_of(tape, columns, k)
+        amount = amount_of(tape, columns, k)
         for i in range(1, count):
             news[i] *= (1.0 if guard[i] == guard[i - 1] else 2.0) * (1.0 if amount[i] == amount[i - 1] else 2.0)
 
 
+def guard_of(tape: Ints, columns: Ints, action: int) -> Floats:
+    """Where an action is asked for."""
+    return column_of(columns, tape[tape[ACTIONS] + ACTION_INTS * action + GUARD])
+
+
+def amount_of(tape: Ints, columns: Ints, action: int) -> Floats:
+    """An action's size or level."""
+    return column_of(columns, tape[tape[ACTIONS] + ACTION_INTS * action + AMOUNT])
+
+
+def list_wakes(columns: Ints, count: int, news: Floats, wakes: Floats) -> int:
+    """The bars of a block at which something is asked, and how many; what comes of it is filled in the bar after."""
+    waking = 0
+    for i in range(count):
+        wakes[waking] = float(i)
+        waking += news[i] > 0.0
+    for k in range(waking):
+        place = min(int(wakes[k]) + 1, count - 1)
+        fetch(column_of(columns, OPEN), place)
+        fetch(column_of(columns, HIGH), place)
+        fetch(column_of(columns, LOW), place)
+    return waking
+
+
 def next_asking(
-    tape: Ints, values: Floats, first: int, count: int, news: Floats, asked: Floats, account: Floats
+    tape: Ints,
+    columns: Ints,
+    first: int,
+    waking: int,
+    wakes: Floats,
+    count: int,
+    news: Floats,
+    asked: Floats,
+    account: Floats,
 ) -> int:
-    """The first bar at which something is asked that was not settled; `count` where there is none."""
+    """The first of the bars in `wakes` at which something is asked that was not settled; `count` if there is none."""
     known = 0.0
-    for i in range(first, count):
+    for k in range(first, waking):
+        i = int(wakes[k])
         if news[i] > known:
-            if not is_settled(tape, values, i, asked, account):
+            if not is_settled(tape, columns, i, asked, account):
                 return i
             known = 1.0
     return count
 
 
-def rest(tape: Ints, values: Floats, account: Floats, log: Floats, at: int, first: int, stop: int) -> int:
+def rest(tape: Ints, columns: Ints, account: Floats, log: Floats, at: int, first: int, stop: int) -> int:
     """Mark a calm account over bars of a block; where it ended, which is sooner when it is ruined."""
     equity = floats_at(floats_from(tape[EQUITY_OUT]), at)
     held = flags_from(tape[HELD_OUT])
-    close = floats_at(values, PRICE * tape[STRIDE])
+    close = column_of(columns, PRICE)
     cash = account[CASH]
     units = account[UNITS]
     i = first
@@ -279,8 +323,8 @@ def rest(tape: Ints, values: Floats, account: Floats, log: Floats, at: int, firs
             equity[j] = cash + units * close[j]
         i = stop
     else:
-        high = floats_at(values, HIGH * tape[STRIDE])
-        low = floats_at(values, LOW * tape[STRIDE])
+        high = column_of(columns, HIGH)
+        low = column_of(columns, LOW)
         best = account[BEST]
         while i < stop and cash + units * close[i] > 0.0:
             equity[i] = cash + units * close[i]
@@ -294,42 +338,38 @@ def rest(tape: Ints, values: Floats, account: Floats, log: Floats, at: int, firs
     return i
 
 
-def is_settled(tape: Ints, values: Floats, i: int, asked: Floats, account: Floats) -> bool:
+def is_settled(tape: Ints, columns: Ints, i: int, asked: Floats, account: Floats) -> bool:
     """Whether the same was asked last, of a position of the same side, and came to nothing."""
     count = tape[ACTIONS + 1]
     if asked[3 * count] != 2.0 + side_of(account[UNITS]):
         return False
     for k in range(count):
-        row = tape[ACTIONS] + ACTION_INTS * k
-        if values[tape[row + GUARD] * tape[STRIDE] + i] != asked[2 * k]:
-            return False
-        if values[tape[row + AMOUNT] * tape[STRIDE] + i] != asked[2 * k + 1]:
+        if guard_of(tape, columns, k)[i] != asked[2 * k] or amount_of(tape, columns, k)[i] != asked[2 * k + 1]:
             return False
     return True
 
 
-def show_account(account: Floats, values: Floats, stride: int) -> None:
+def show_account(account: Floats, columns: Ints, i: int) -> None:
     """What a formula may read of its account."""
-    values[0] = position_of(account)
-    values[stride] = account[ENTRY_PRICE]
-    values[2 * stride] = account[BARS_HELD]
-    values[3 * stride] = account[EQUITY]
+    column_of(columns, 0)[i] = position_of(account)
+    column_of(columns, 1)[i] = account[ENTRY_PRICE]
+    column_of(columns, 2)[i] = account[BARS_HELD]
+    column_of(columns, 3)[i] = account[EQUITY]
 
 
-def fires(tape: Ints, values: Floats, i: int) -> bool:
+def fires(tape: Ints, columns: Ints, i: int) -> bool:
     """Whether any action is asked for."""
-    for k in range(tape[ACTIONS + 1]):
-        if values[tape[tape[ACTIONS] + ACTION_INTS * k + GUARD] * tape[STRIDE] + i] == 1.0:
-            return True
-    return False
+    k = 0
+    while k < tape[ACTIONS + 1] and guard_of(tape, columns, k)[i] != 1.0:
+        k += 1
+    return k < tape[ACTIONS + 1]
 
 
-def ask(tape: Ints, values: Floats, i: int, asked: Floats) -> None:
+def ask(tape: Ints, columns: Ints, i: int, asked: Floats) -> None:
     """Keep each action's guard and amount."""
     for k in range(tape[ACTIONS + 1]):
-        row = tape[ACTIONS] + ACTION_INTS * k
-        asked[2 * k] = values[tape[row + GUARD] * tape[STRIDE] + i]
-        asked[2 * k + 1] = values[tape[row + AMOUNT] * tape[STRIDE] + i]
+        asked[2 * k] = guard_of(tape, columns, k)[i]
+        asked[2 * k + 1] = amount_of(tape, columns, k)[i]
 
 
 def settle(tape: Ints, asked: Floats, account: Floats, log: Floats, index: int) -> None:

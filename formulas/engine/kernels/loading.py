@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from formulas.engine.kernels import store
-from formulas.engine.kernels.addresses import address
+from formulas.engine.kernels.addresses import address, addresses
 from formulas.engine.kernels.machine_code import NUMBER, ROWS, WHOLE, Library
 from formulas.engine.steps.measures import MEASURES
 
@@ -35,11 +35,10 @@ class Kernels:
         """drivers.run on these arrays, to be called with the first bar and the one after the last."""
         return partial(self._run, *map(address, arrays))
 
-    def run_rows(
-        self, rows: Ints, state: Floats, values: Floats, stride: int = 1, first: int = 0, bars: int = 1
-    ) -> None:
-        """See drivers.run_rows."""
-        self._run_rows(address(rows), len(rows), address(state), address(values), stride, first, bars)
+    def run_rows(self, rows: Ints, state: Floats, values: Floats, first: int, bars: int) -> None:
+        """See drivers.run_rows; `values` is a table with a row for each column."""
+        columns = addresses(values)
+        self._run_rows(address(rows), len(rows), address(state), address(columns), first, bars)
 
     def bound_lanes(self, rows: Ints, state: Floats, values: Floats) -> Callable[[int, int], None]:
         """drivers.run_lanes, on a table of values by node and lane, from one lane up to another."""
@@ -67,7 +66,7 @@ def load() -> Kernels:
     code = store.load() or import_module("formulas.engine.kernels.compiling").compile_and_save()
     library = Library(code)
     run = library.function("run", WHOLE, ROWS, ROWS, ROWS, ROWS, ROWS, WHOLE, WHOLE)
-    run_rows = library.function("run_rows", None, ROWS, WHOLE, ROWS, ROWS, WHOLE, WHOLE, WHOLE)
+    run_rows = library.function("run_rows", None, ROWS, WHOLE, ROWS, ROWS, WHOLE, WHOLE)
     lanes = library.function("run_lanes", None, ROWS, WHOLE, ROWS, ROWS, *[WHOLE] * 3)
     true_ones = library.function("true_ones", WHOLE, ROWS, WHOLE, ROWS, *[WHOLE] * 3, ROWS)
     measure = library.function("measure", None, ROWS, WHOLE, NUMBER, ROWS, ROWS, WHOLE, ROWS, WHOLE, WHOLE, ROWS)

@@ -9,7 +9,7 @@ from llvmlite import ir
 
 from formulas.engine.kernels import drivers
 from formulas.engine.kernels.translator import Step, Translator, declared_like
-from formulas.engine.kernels.values import FLAGS, FLOATS, joined
+from formulas.engine.kernels.values import FLAGS, FLOATS, NOTHING, joined
 from formulas.engine.operations import OPERATIONS, Operation
 from formulas.engine.steps.measures import measure
 
@@ -79,12 +79,13 @@ def _across(operation: Operation) -> tuple[str, dict[str, object]]:
 
 def _dispatch() -> str:
     """The text of the function that computes one row of a program after the other; see drivers.run_rows."""
-    return _dispatched(drivers.run_rows, "over", "", "* stride + first", "bars")
+    return _dispatched(drivers.run_rows, "over", "", "floats_at(column_of(columns, {}), first)", "bars")
 
 
 def _dispatch_lanes() -> str:
     """The same for drivers.run_lanes."""
-    return _dispatched(drivers.run_lanes, "across", "* lanes", "* lanes", f"rows[row + {SIZE}], first, stop")
+    size = f"rows[row + {SIZE}], first, stop"
+    return _dispatched(drivers.run_lanes, "across", "* lanes", "floats_at(values, {} * lanes)", size)
 
 
 def _dispatched(function: Step, prefix: str, state: str, column: str, rest: str) -> str:
@@ -96,12 +97,12 @@ def _dispatched(function: Step, prefix: str, state: str, column: str, rest: str)
         f"        row = {drivers.ROW_INTS} * k",
         f"        op = rows[row + {OP}]",
         f"        s = floats_at(state, rows[row + {STATE}] {state})",
-        f"        y = floats_at(values, rows[row + {OUTPUT}] {column})",
+        f"        y = {column.format(f'rows[row + {OUTPUT}]')}",
     ]
     for code, operation in enumerate(OPERATIONS.values()):
         _, lengths, inputs = arity(operation)
         passed = [f"rows[row + {LENGTHS + i}]" for i in range(lengths)]
-        passed += [f"floats_at(values, rows[row + {INPUTS + i}] {column})" for i in range(inputs)]
+        passed += [column.format(f"rows[row + {INPUTS + i}]") for i in range(inputs)]
         lines += [
             f"        {'el' if code else ''}if op == {code}:",
             f"            {prefix}_{operation.name}(s, {', '.join(passed)}, y, {rest})",
@@ -112,10 +113,14 @@ def _dispatched(function: Step, prefix: str, state: str, column: str, rest: str)
 def _give_addresses(translator: Translator) -> None:
     """The functions that Python cannot express: parts of rows, states of two rows, and rows at an address."""
 
-    def given(function: Step, result: Callable[[ir.IRBuilder, Sequence[ir.Value]], ir.Value]) -> None:
+    def given(function: Step, result: Callable[[ir.IRBuilder, Sequence[ir.Value]], ir.Value | None]) -> None:
         code = declared_like(translator.module, function)
         build = ir.IRBuilder(code.append_basic_block())
-        build.ret(result(build, code.args))
+        value = result(build, code.args)
+        if value is None:
+            build.ret_void()
+        else:
+            build.ret(value)
         translator.is_given_by(function, code)
 
     given(drivers.floats_at, lambda build, row: build.gep(row[0], [row[1]]))
@@ -123,3 +128,12 @@ def _give_addresses(translator: Translator) -> None:
     given(drivers.state_of, lambda build, rows: joined(build, *rows))
     given(drivers.floats_from, lambda build, at: build.inttoptr(at[0], FLOATS))
     given(drivers.flags_from, lambda build, at: build.inttoptr(at[0], FLAGS))
+    given(drivers.fetch, lambda build, row: _fetched(build, build.gep(row[0], [row[1]])))
+
+
+def _fetched(build: ir.IRBuilder, address: ir.Value) -> None:
+    """Ask for the memory at an address to be read soon, and kept at hand."""
+    whole = ir.IntType(32)
+    kind = ir.FunctionType(NOTHING, [FLOATS, whole, whole, whole])
+    how = [ir.Constant(whole, number) for number in (0, 3, 1)]  # to read, kept near, and not a piece of code
+    build.call(build.module.declare_intrinsic("llvm.prefetch", (FLOATS,), kind), [address, *how])

@@ -12,6 +12,8 @@ from pathlib import Path
 
 import llvmlite
 
+from formulas.engine.kernels.machine_code import features
+
 ENGINE = Path(__file__).parent.parent
 MADE_FROM = ("steps/*.py", "kernels/*.py", "operations.py")
 DIGEST_BYTES = 32
@@ -20,11 +22,16 @@ DIGEST_BYTES = 32
 @cache
 def name() -> str:
     """A file name for this code, this compiler and this kind of machine."""
-    made_from = hashlib.sha256(f"{llvmlite.__version__} {sys.platform} {platform.machine()}".encode())
+    made_from = hashlib.sha256(f"{llvmlite.__version__} {machine()}".encode())
     for pattern in MADE_FROM:
         for path in sorted(ENGINE.glob(pattern)):
             made_from.update(path.read_bytes())
     return f"{made_from.hexdigest()[:32]}.o"
+
+
+def machine() -> str:
+    """The kind of machine that code is for."""
+    return f"{sys.platform} {platform.machine()} {features()}"
 
 
 def folders() -> list[Path]:

@@ -14,33 +14,33 @@ State = list[float]
 
 
 def sma(s: State, n: int, x: float) -> float:
-    """Mean of the last n values. s: place, full, sum, base, base before, n values, n sums of rests."""
+    """Mean of the last n values. s: place, full, sum, base, n values, n sums of rests.
+
+    The base is the last value of the block before: a window that reaches back into it holds that value too, and the
+    mean of a whole block is taken from its own last one.
+    """
     if x != x:
         return NAN
-    taken = s[0]
-    place = int(taken)
-    if place == 0:
-        s[2] = 0.0
-        s[3] = x
-    base = s[3]
-    total = s[2] + (x - base)
-    s[2] = total
-    s[5 + place] = x
-    rest = n - 1 - place
-    if rest > 0:
-        s[0] = taken + 1.0
+    place = int(s[0])
+    s[4 + place] = x
+    if place < n - 1:
+        s[0] += 1.0
+        base = s[3]
+        total = s[2] + (x - base)
+        s[2] = total
         if s[1] == 0.0:
             return NAN
-        mean = base + (total + s[5 + n + place] + (s[4] - base) * rest) / n
+        mean = base + (total + s[4 + n + place]) / n
     else:
-        mean = base + total / n
         s[0] = 0.0
         s[1] = 1.0
-        s[4] = x
-        later = 0.0
+        s[2] = 0.0
+        s[3] = x
+        total = 0.0
         for i in range(n - 1, -1, -1):
-            s[5 + n + i] = later
-            later += s[5 + i] - x
+            s[4 + n + i] = total
+            total += s[4 + i] - x
+        mean = x + total / n
     return mean if -INF < mean < INF else NAN
 
 

@@ -178,7 +178,8 @@ DEFINITIONS = {
 MUTANTS = [
     ("sma", "total / n", "total / (n + 1)"),
     ("sma", "+ (x - base)", "- (x - base)"),
-    ("sma", "rest = n - 1 - place", "rest = n - place"),
+    ("sma", "place < n - 1", "place < n"),
+    ("sma", "s[3] = x", "s[3] = s[4]"),
     ("ema", "2.0 / (n + 1)", "2.0 / n"),
     ("ema", "known >= n", "known > n"),
     ("rma", "(n - 1) + x", "(n - 1) + s[2]"),
