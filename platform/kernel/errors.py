@@ -8,6 +8,7 @@ from typing import Any
 from django.core.exceptions import PermissionDenied, ValidationError
 from django.db import DataError, OperationalError
 from django.http import Http404
+from redis.exceptions import RedisError
 from rest_framework import exceptions
 from rest_framework.response import Response
 
@@ -108,7 +109,7 @@ def problem_of(error: Exception) -> tuple[dict[str, Any], dict[str, str]] | None
         case DataError() | OverflowError():
             # A number or text that no column can hold is the sender's fault, whatever layer found out.
             return problem(400, "out_of_range", "A value is out of range."), {}
-        case OperationalError():
+        case OperationalError() | RedisError():
             return problem(503, "unavailable", Unavailable.message), {"Retry-After": "1"}
         case _:
             return None

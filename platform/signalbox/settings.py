@@ -114,19 +114,21 @@ if DATABASES["default"]["ENGINE"] == "django.db.backends.sqlite3":
     # A file, not memory: the suite has threads and server processes that must see the same tables.
     DATABASES["default"]["TEST"] = {"NAME": str(DATA_DIR / "test.sqlite3")}
 
+# Whoever needs Redis waits no longer than this for it.
+_REDIS_PATIENCE = {"socket_timeout": 1, "socket_connect_timeout": 1}
 if ENV.redis_url:
     CACHES: dict[str, dict[str, Any]] = {
         "default": {
             "BACKEND": "django.core.cache.backends.redis.RedisCache",
             "LOCATION": ENV.redis_url,
             "KEY_PREFIX": ENV.redis_namespace,
-            "OPTIONS": {"socket_timeout": 1, "socket_connect_timeout": 1},
+            "OPTIONS": _REDIS_PATIENCE,
         }
     }
     CHANNEL_LAYERS: dict[str, dict[str, Any]] = {
         "default": {
-            "BACKEND": "channels_redis.pubsub.RedisPubSubChannelLayer",
-            "CONFIG": {"hosts": [ENV.redis_url], "prefix": ENV.redis_namespace},
+            "BACKEND": "kernel.realtime.layer.PatientLayer",
+            "CONFIG": {"hosts": [{"address": ENV.redis_url, **_REDIS_PATIENCE}], "prefix": ENV.redis_namespace},
         }
     }
 else:

@@ -2,6 +2,7 @@
 
 import os
 import shutil
+import signal
 import socket
 import subprocess
 import tempfile
@@ -39,6 +40,15 @@ class PrivateRedis:
             )
         until(lambda: _listens(self.port), 10, "Redis did not start")
         return self
+
+    def freeze(self) -> None:
+        """It keeps its connections and takes new ones, and answers nothing: as a machine that hangs."""
+        assert self._process
+        self._process.send_signal(signal.SIGSTOP)
+
+    def thaw(self) -> None:
+        assert self._process
+        self._process.send_signal(signal.SIGCONT)
 
     def kill(self) -> None:
         if self._process:

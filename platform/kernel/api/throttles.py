@@ -15,10 +15,12 @@ from rest_framework.throttling import BaseThrottle
 
 from kernel import clock
 from kernel.errors import Unavailable
+from kernel.fuse import Fuse
 
 logger = logging.getLogger(__name__)
 
 MINUTE = 60
+_fuse = Fuse()
 SIGN_IN, MARKET_DATA, BROADCAST = "sign-in", "market-data", "broadcast"
 
 
@@ -73,7 +75,7 @@ def _counted(keys: list[str]) -> list[int]:
     """One more for each of `keys`: how many there are now. Through Redis it is one question, whatever their number."""
     if not settings.ENV.redis_url:
         return [_count(key) for key in keys]
-    with _redis().pipeline(transaction=False) as asked:
+    with _fuse.guarding(), _redis().pipeline(transaction=False) as asked:
         for key in keys:
             name = f"{settings.CACHES['default']['KEY_PREFIX']}:{key}"
             asked.incr(name)

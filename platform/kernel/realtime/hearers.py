@@ -6,9 +6,11 @@ from django.conf import settings
 from redis import Redis
 from redis.exceptions import RedisError
 
+from kernel.fuse import Fuse
 from kernel.realtime import hub as hubs
 
 ANSWERS_WITHIN = 1.0  # seconds
+_fuse = Fuse()
 
 
 def has_listeners(topic: str) -> bool:
@@ -20,7 +22,8 @@ def has_listeners(topic: str) -> bool:
     if hubs.is_heard_here(topic) or hubs.is_alone():
         return hubs.is_heard_here(topic)
     try:
-        [(_, count)] = redis_client().pubsub_numsub(channel_of(hubs.group_name(topic)))
+        with _fuse.guarding():
+            [(_, count)] = redis_client().pubsub_numsub(channel_of(hubs.group_name(topic)))
     except RedisError:
         return True
     return int(count) > 0
