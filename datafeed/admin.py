@@ -20,12 +20,12 @@ from datafeed.instrument_tables import COLUMNS, instrument_lines
 from datafeed.models import Bar, BarRevision, Gap, Instrument, ProviderAccount, Series
 from datafeed.providers import find_provider
 from datafeed.selectors.providers import account_values
-from kernel import clock
 from kernel.admin import ReadOnlyAdmin
 from kernel.api.streams import PiecewiseResponse
 from kernel.errors import DomainError
 from kernel.models import Job
 from kernel.permissions import OPERATOR, Person, has_role
+from kernel.shown import moment, plain
 
 COUNTED_AT_MOST = 10_000
 
@@ -154,7 +154,7 @@ class ShortPaginator(Paginator):  # type: ignore[type-arg]  # generic for the ch
 class BarAdmin(ModelAdmin):
     """Closed bars: to be looked at, never changed."""
 
-    list_display = ["series", "opened", "open", "high", "low", "close", "volume"]
+    list_display = ["series", "opened", "first", "highest", "lowest", "last", "traded"]
     list_filter = ["series__provider", "series__resolution"]
     list_select_related = ["series__instrument"]
     search_fields = ["=series__instrument__symbol"]
@@ -164,7 +164,27 @@ class BarAdmin(ModelAdmin):
 
     @admin.display(description="opened at (UTC)", ordering="opened_at")
     def opened(self, bar: Bar) -> str:
-        return f"{clock.from_epoch(bar.opened_at):%Y-%m-%d %H:%M}"
+        return moment(bar.opened_at)
+
+    @admin.display(description="open", ordering="open")
+    def first(self, bar: Bar) -> str:
+        return plain(bar.open)
+
+    @admin.display(description="high", ordering="high")
+    def highest(self, bar: Bar) -> str:
+        return plain(bar.high)
+
+    @admin.display(description="low", ordering="low")
+    def lowest(self, bar: Bar) -> str:
+        return plain(bar.low)
+
+    @admin.display(description="close", ordering="close")
+    def last(self, bar: Bar) -> str:
+        return plain(bar.close)
+
+    @admin.display(description="volume", ordering="volume")
+    def traded(self, bar: Bar) -> str:
+        return plain(bar.volume)
 
     def has_add_permission(self, request: HttpRequest) -> bool:
         return False
@@ -185,7 +205,7 @@ class BarRevisionAdmin(ReadOnlyAdmin):
 
     @admin.display(description="bar (UTC)", ordering="opened_at")
     def opened(self, revision: BarRevision) -> str:
-        return f"{clock.from_epoch(revision.opened_at):%Y-%m-%d %H:%M}"
+        return moment(revision.opened_at)
 
     @admin.display(description="kept (open high low close volume)")
     def kept(self, revision: BarRevision) -> str:
@@ -198,7 +218,7 @@ class BarRevisionAdmin(ReadOnlyAdmin):
 
 def _numbers(revision: BarRevision, which: str) -> str:
     values = (getattr(revision, f"{which}_{name}") for name in ("open", "high", "low", "close", "volume"))
-    return " ".join(f"{value.normalize():f}" for value in values)
+    return " ".join(plain(value) for value in values)
 
 
 @admin.register(Gap)
@@ -213,11 +233,11 @@ class GapAdmin(ModelAdmin):
 
     @admin.display(description="first missing (UTC)", ordering="since")
     def first_missing(self, gap: Gap) -> str:
-        return f"{clock.from_epoch(gap.since):%Y-%m-%d %H:%M}"
+        return moment(gap.since)
 
     @admin.display(description="before (UTC)", ordering="until")
     def before(self, gap: Gap) -> str:
-        return f"{clock.from_epoch(gap.until):%Y-%m-%d %H:%M}"
+        return moment(gap.until)
 
     @admin.action(description="Look for these bars again", permissions=["look_again"])
     def look_again(self, request: HttpRequest, queryset: QuerySet[Gap]) -> None:

@@ -8,11 +8,13 @@ from django.contrib.auth.models import Group
 from django.db.models import QuerySet
 from django.http import HttpRequest
 from unfold.admin import ModelAdmin
+from unfold.decorators import display
 from unfold.forms import AdminPasswordChangeForm, UserChangeForm, UserCreationForm
 
 from accounts import services
-from accounts.models import Company, Session, User
+from accounts.models import Company, KycStatus, Session, User
 from kernel.admin import ReadOnlyAdmin
+from kernel.shown import TONES
 
 # Roles decide what staff may do, and code decides what a role may do: groups are shown, not edited.
 admin.site.unregister(Group)
@@ -22,6 +24,18 @@ admin.site.unregister(Group)
 class GroupAdmin(ReadOnlyAdmin):
     search_fields = ["name"]
     filter_horizontal = ["permissions"]
+
+
+# What a browser says of itself, and what it is called; the most particular comes first.
+BROWSERS = {"Edg/": "Edge", "OPR/": "Opera", "Firefox/": "Firefox", "Chrome/": "Chrome", "Safari/": "Safari"}
+SYSTEMS = {
+    "Windows": "Windows",
+    "iPhone": "iPhone",
+    "iPad": "iPad",
+    "Mac OS": "Mac",
+    "Android": "Android",
+    "Linux": "Linux",
+}
 
 
 class PasswordForm(AdminPasswordChangeForm):
@@ -38,7 +52,7 @@ class UserAdmin(DjangoUserAdmin, ModelAdmin):  # type: ignore[misc, type-arg]
     form = UserChangeForm
     add_form = UserCreationForm
     change_password_form = PasswordForm
-    list_display = ["username", "email", "company", "role", "is_active", "is_superuser", "created_at", "last_login"]
+    list_display = ["username", "email", "company", "role", "identity", "is_active", "created_at", "last_login"]
     list_filter = ["role", "is_active", "company"]
     list_select_related = ["company"]
     search_fields = ["username", "email", "first_name", "last_name"]
@@ -54,6 +68,10 @@ class UserAdmin(DjangoUserAdmin, ModelAdmin):  # type: ignore[misc, type-arg]
     add_fieldsets = (  # type: ignore[assignment]
         (None, {"fields": ["username", "email", "company", "role", "usable_password", "password1", "password2"]}),
     )
+
+    @display(description="identity", ordering="kyc_status", label=TONES)
+    def identity(self, user: User) -> str:
+        return "" if user.kyc_status == KycStatus.NOT_SUBMITTED else str(user.kyc_status)
 
     def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> list[str]:
         facts = ["email_confirmed_at", "kyc_status", "is_staff", "created_at", "last_login"]
@@ -110,12 +128,19 @@ class CompanyAdmin(ModelAdmin):
 
 @admin.register(Session)
 class SessionAdmin(ReadOnlyAdmin):
-    list_display = ["user", "address", "user_agent", "created_at", "last_used_at", "expires_at", "revoked_at"]
+    list_display = ["user", "device", "address", "created_at", "last_used_at", "expires_at", "revoked_at"]
     list_filter = [("revoked_at", admin.EmptyFieldListFilter), "last_used_at"]
     list_select_related = ["user"]
     search_fields = ["user__username", "user__email", "address"]
     fields = ["id", "user", "address", "user_agent", "created_at", "last_used_at", "expires_at", "revoked_at"]
     actions = ["sign_out"]
+
+    @admin.display(description="device", ordering="user_agent")
+    def device(self, session: Session) -> str:
+        said = session.user_agent
+        browser = next((name for mark, name in BROWSERS.items() if mark in said), said.partition("/")[0])
+        system = next((name for mark, name in SYSTEMS.items() if mark in said), "")
+        return f"{browser} on {system}" if system else browser
 
     def has_revoke_permission(self, request: HttpRequest) -> bool:
         return bool(request.user.has_perm("accounts.change_session"))

@@ -6,12 +6,13 @@ from django.contrib import admin
 from django.db.models import QuerySet
 from django.http import HttpRequest
 from unfold.admin import ModelAdmin, TabularInline
+from unfold.decorators import display
 
-from formulas.admin.shown import moment, plain
 from formulas.disclosure import open_code
 from formulas.models import Deployment, Formula, FormulaVersion, Review, Signal, Subscription, Tag
 from formulas.services import change_review, retire_formula, set_deployment_status
 from kernel.admin import ReadOnlyAdmin
+from kernel.shown import TONES, moment, plain
 
 
 class VersionInline(TabularInline):
@@ -31,8 +32,7 @@ class FormulaAdmin(ModelAdmin):
         "name",
         "author",
         "category",
-        "is_public",
-        "is_retired",
+        "state",
         "number",
         "score",
         "total_subscribers",
@@ -70,6 +70,12 @@ class FormulaAdmin(ModelAdmin):
         for formula in queryset:
             retire_formula(formula=formula)
 
+    @display(description="state", ordering="is_public", label=TONES)
+    def state(self, formula: Formula) -> str:
+        if formula.is_retired:
+            return "retired"
+        return "public" if formula.is_public else "private"
+
     @admin.display(description="version")
     def number(self, formula: Formula) -> str:
         return "-" if formula.version is None else str(formula.version.number)
@@ -98,7 +104,7 @@ class FormulaAdmin(ModelAdmin):
 
 @admin.register(FormulaVersion)
 class FormulaVersionAdmin(ReadOnlyAdmin):
-    list_display = ["formula", "number", "version_hash", "warmup_bars", "created_at"]
+    list_display = ["formula", "number", "short_hash", "warmup_bars", "created_at"]
     list_select_related = ["formula"]
     search_fields = ["formula__name", "version_hash"]
 
@@ -108,10 +114,14 @@ class FormulaVersionAdmin(ReadOnlyAdmin):
             open_code(request.user, version.formula)
         return version
 
+    @admin.display(description="hash", ordering="version_hash")
+    def short_hash(self, version: FormulaVersion) -> str:
+        return version.version_hash[:12]
+
 
 @admin.register(Deployment)
 class DeploymentAdmin(ModelAdmin):
-    list_display = ["formula", "number", "instrument", "resolution", "status", "last_bar", "detail", "updated_at"]
+    list_display = ["formula", "number", "instrument", "resolution", "shown_status", "last_bar", "detail", "updated_at"]
     list_filter = ["status", "resolution"]
     list_select_related = ["formula", "version", "instrument"]
     search_fields = ["formula__name", "instrument__symbol"]
@@ -129,6 +139,10 @@ class DeploymentAdmin(ModelAdmin):
         "created_at",
         "updated_at",
     ]
+
+    @display(description="status", ordering="status", label=TONES)
+    def shown_status(self, deployment: Deployment) -> str:
+        return deployment.status
 
     @admin.display(description="version")
     def number(self, deployment: Deployment) -> str:
@@ -155,7 +169,7 @@ class DeploymentAdmin(ModelAdmin):
 
 @admin.register(Signal)
 class SignalAdmin(ReadOnlyAdmin):
-    list_display = ["created_at", "side", "instrument", "resolution", "at", "bar", "formula"]
+    list_display = ["created_at", "shown_side", "instrument", "resolution", "at", "bar", "formula"]
     list_filter = ["side", "resolution"]
     list_select_related = ["instrument", "formula"]
     search_fields = ["formula__name", "instrument__symbol"]
@@ -175,6 +189,10 @@ class SignalAdmin(ReadOnlyAdmin):
         "hash",
         "created_at",
     ]
+
+    @display(description="side", ordering="side", label=TONES)
+    def shown_side(self, signal: Signal) -> str:
+        return signal.side
 
     @admin.display(description="price", ordering="price")
     def at(self, signal: Signal) -> str:

@@ -1,10 +1,11 @@
 """What is on record and what was certified, in the control panel; nobody edits either."""
 
 from django.contrib import admin
+from unfold.decorators import display
 
-from formulas.admin.shown import moment, plain
 from formulas.models import Certificate, Publication, PublishedSymbol, RecordDay
 from kernel.admin import ReadOnlyAdmin
+from kernel.shown import TONES, moment, plain
 
 
 @admin.register(Publication)
@@ -73,11 +74,15 @@ class RecordDayAdmin(ReadOnlyAdmin):
 
 @admin.register(Certificate)
 class CertificateAdmin(ReadOnlyAdmin):
-    list_display = ["deployment", "status", "newest_bar", "checked_at"]
+    list_display = ["deployment", "shown_status", "newest_bar", "checked_at"]
     list_filter = ["status"]
     list_select_related = ["deployment__formula", "deployment__instrument"]
     search_fields = ["deployment__formula__name", "deployment__instrument__symbol"]
     fields = ["deployment", "status", "newest_bar", "first_difference", "checked_at"]
+
+    @display(description="status", ordering="status", label=TONES)
+    def shown_status(self, row: Certificate) -> str:
+        return row.status
 
     @admin.display(description="checked up to the bar of (UTC)", ordering="through")
     def newest_bar(self, row: Certificate) -> str:

@@ -2,10 +2,10 @@
 
 from django.contrib import admin
 
-from formulas.admin.shown import moment, plain
 from formulas.models import Backtest, Sweep, Trial
 from formulas.models.backtests import Simulation
 from kernel.admin import ReadOnlyAdmin
+from kernel.shown import moment, plain
 
 SUBJECT = ["owner", "version", "instrument", "resolution", "first_bar", "before"]
 TERMS = ["money", "fees", "slippage", "job", "created_at"]

@@ -8,10 +8,12 @@ from django.db.models import QuerySet
 from django.http import HttpRequest
 from unfold.admin import ModelAdmin
 from unfold.contrib.filters.admin import FieldTextFilter, RangeDateFilter
+from unfold.decorators import display
 
 from kernel import clock, jobs
 from kernel.errors import DomainError
 from kernel.models import AuditEntry, AuditHead, Job, Lease, PendingEvent, RememberedAnswer
+from kernel.shown import TONES
 
 
 class ReadOnlyAdmin(ModelAdmin):
@@ -31,11 +33,19 @@ class ReadOnlyAdmin(ModelAdmin):
 
 @admin.register(Job)
 class JobAdmin(ReadOnlyAdmin):
-    list_display = ["kind", "owner", "status", "progress", "message", "created_at", "finished_at"]
+    list_display = ["kind", "owner", "shown_status", "done", "message", "created_at", "finished_at"]
     list_filter = ["status", "kind"]
     list_select_related = ["owner"]
     search_fields = ["id", "kind", "owner__username"]
     actions = ["cancel_jobs"]
+
+    @display(description="status", ordering="status", label=TONES)
+    def shown_status(self, job: Job) -> str:
+        return job.status
+
+    @admin.display(description="progress", ordering="progress")
+    def done(self, job: Job) -> str:
+        return f"{job.progress:.0%}"
 
     @admin.action(description="Cancel")
     def cancel_jobs(self, request: HttpRequest, queryset: QuerySet[Job]) -> None:

@@ -351,7 +351,27 @@ UNFOLD = {
     "SITE_HEADER": "Signalbox",
     "SITE_ICON": "/static/signalbox/favicon.svg",
     "SITE_FAVICONS": [{"rel": "icon", "type": "image/svg+xml", "href": "/static/signalbox/favicon.svg"}],
+    "SITE_SUBHEADER": "Control panel, times in UTC",
     "LOGIN": {"form": "accounts.forms.LoginForm"},
+    "DASHBOARD_CALLBACK": "control.admin.dashboard.dashboard",
+    "SIDEBAR": {"show_search": True, "navigation": "control.admin.navigation.navigation"},
+    "BORDER_RADIUS": "8px",
+    # The web page's green, from a wash to nearly black.
+    "COLORS": {
+        "primary": {
+            "50": "#eef7f4",
+            "100": "#e0f2ed",
+            "200": "#bfe3d9",
+            "300": "#8ccfbe",
+            "400": "#56cbb0",
+            "500": "#2f9f88",
+            "600": "#0f6a5b",
+            "700": "#0b5347",
+            "800": "#0a4339",
+            "900": "#08352e",
+            "950": "#041f1b",
+        }
+    },
 }
 
 # Product.
@@ -385,6 +405,7 @@ BAR_BROADCASTER_RESOLUTIONS = ENV.bar_broadcaster_resolutions
 VERSION = __version__
 LANGUAGE_CODE = "en"
 USE_I18N = False
+FORMAT_MODULE_PATH = ["signalbox.formats"]
 USE_TZ = True
 TIME_ZONE = "UTC"
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"

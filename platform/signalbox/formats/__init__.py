@@ -1,0 +1,1 @@
+"""How the control panel writes what Django writes by language."""
