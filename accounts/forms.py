@@ -27,6 +27,10 @@ class LoginForm(AuthenticationForm):
         ),
     }
 
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.fields["username"].label = "Email or username"
+
     def clean(self) -> dict[str, Any]:
         data = self.cleaned_data
         if data.get("username") and data.get("password"):

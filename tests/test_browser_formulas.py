@@ -45,6 +45,7 @@ def test_an_author_mends_a_mistake_tests_and_publishes(live: LiveServer, visit: 
     visitor = visit("careful_author")
     page = visitor.page
     go(page, "Write")
+    words_are_offered_as_they_are_typed(page)
     a_mistake_is_marked_in_its_place(page)
     page.fill("#write-code", RIGHT)
     expect(page.locator("#write-code-verdict.good")).to_contain_text("Valid")
@@ -110,6 +111,20 @@ def it_is_published_and_runs(page: Page) -> None:
     running.get_by_role("button", name="Stop").click()
     page.get_by_role("dialog").get_by_role("button", name="Stop").click()
     expect(running).to_have_count(0)
+
+
+def words_are_offered_as_they_are_typed(page: Page) -> None:
+    code, offers = page.locator("#write-code"), page.locator("#write .offers")
+    code.fill("")
+    code.press_sequentially("x = cros")
+    expect(offers.get_by_role("button")).to_have_text(["crossover(a, b)", "crossunder(a, b)", "cross(a, b)"])
+    code.press("Tab")
+    expect(code).to_have_value("x = crossover(")
+    expect(offers).to_be_hidden()
+    page.locator("#write").get_by_text("Functions and actions").click()
+    page.fill("#write .more [type=search]", "standard deviation")
+    page.locator("#write .language").get_by_role("button", name="Insert stdev").click()
+    expect(code).to_have_value("x = crossover(stdev(")
 
 
 def its_page_shows_the_record_and_nothing_else(page: Page) -> None:

@@ -32,6 +32,14 @@ def _argument_text(argument: Argument) -> str:
     return f"{argument.name}={default}"
 
 
+def as_words() -> list[dict[str, str]]:
+    """`[{name, signature, definition}]` of everything that may be called or read, for editors."""
+    return [
+        {"name": function.name, "signature": signature(function), "definition": function.definition.replace("`", "")}
+        for function in FUNCTIONS.values()
+    ]
+
+
 def as_markdown() -> str:
     """The table of functions for the language page."""
     lines = ["| function | gives | definition | first bar | after |", "| --- | --- | --- | --- | --- |"]

@@ -81,7 +81,9 @@ class AsyncApiView(APIView):
 
     @extend_schema(exclude=True)
     def get(self, request: Request) -> Response:
-        return Response(document(version=__version__))
+        told = document(version=__version__)
+        here = {"host": request.get_host(), "protocol": "wss" if request.is_secure() else "ws"}
+        return Response({**told, "servers": {"this": {**told["servers"]["this"], **here}}})
 
 
 class AsyncApiPage(APIView):

@@ -1,5 +1,6 @@
 """The language page says what the engine does: its table is the registry's, and its examples run."""
 
+import json
 import re
 from pathlib import Path
 
@@ -7,10 +8,12 @@ import pytest
 
 import formulas
 from formulas.engine import compile_formula
-from formulas.engine.registry import FUNCTIONS, as_markdown
+from formulas.engine.registry import FUNCTIONS, as_markdown, as_words
 from formulas.engine.vocabulary import LATER_WORDS
 
-PAGE = (Path(formulas.__file__).parent.parent / "docs" / "formula-language.md").read_text()
+ROOT = Path(formulas.__file__).parent.parent
+PAGE = (ROOT / "docs" / "formula-language.md").read_text()
+WORDS = ROOT / "web" / "static" / "signalbox" / "formulas" / "language.json"
 BEGIN, END = "<!-- functions: begin -->\n", "<!-- functions: end -->\n"
 EXAMPLES = re.findall(r"```formula\n(.*?)```", PAGE, re.DOTALL)
 
@@ -18,6 +21,10 @@ EXAMPLES = re.findall(r"```formula\n(.*?)```", PAGE, re.DOTALL)
 def test_the_table_of_functions_is_that_of_the_registry():
     table = PAGE.split(BEGIN)[1].split(END)[0]
     assert table.strip() == as_markdown().strip()
+
+
+def test_the_words_that_the_editor_offers_are_those_of_the_registry():
+    assert json.loads(WORDS.read_text()) == as_words()
 
 
 def test_the_page_has_examples():

@@ -7,6 +7,7 @@ import { errorLine, field } from '../forms.js';
 import { BacktestCard } from './backtest.js';
 import { CodeField, codeParts, refused } from './code-field.js';
 import { about, pageOf, scoreChip } from './figures.js';
+import { LanguageHelp } from './language.js';
 import { RunningCards } from './running.js';
 import { StudioChart } from './studio-chart.js';
 
@@ -51,6 +52,8 @@ export class StudioView {
     this.#code = new CodeField({
       session, field: byId('write-code').closest('.field'), onVerdict: (verdict) => verdict?.valid && this.#chart.draw(this.#code.value),
     });
+    const code = byId('write-code');
+    code.closest('.field').after(new LanguageHelp(code).node);
     this.#chart.start();
     this.#fill(EMPTY);
     addEventListener('beforeunload', (event) => this.#me && this.#isChanged() && event.preventDefault());
