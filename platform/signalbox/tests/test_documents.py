@@ -77,3 +77,13 @@ def references(node: Any) -> list[str]:
 def test_every_schema_of_the_document_is_one(asyncapi: dict[str, Any]) -> None:
     for schema in asyncapi["components"]["schemas"].values():
         jsonschema.Draft202012Validator.check_schema(schema)
+
+
+def test_every_operation_says_in_a_line_what_it_does():
+    for path, operations in read("openapi.json")["paths"].items():
+        for method, operation in operations.items():
+            words = operation["summary"]
+            assert 5 < len(words) <= 100 and not words.endswith("."), (method, path, words)
+    formulas = read("openapi.json")["paths"]["/api/v1/formulas/{id}"]
+    assert formulas["delete"]["summary"] == "Remove one: the marketplace and one's own formulas"
+    assert len({operation["summary"] for operation in formulas.values()}) == len(formulas)
