@@ -297,7 +297,7 @@ SPECTACULAR_SETTINGS: dict[str, Any] = {
         "MemberRole": [("user", "User"), ("company_admin", "Company Admin")],
     },
     "SWAGGER_UI_DIST": "SIDECAR",
-    "SWAGGER_UI_FAVICON_HREF": "SIDECAR",
+    "SWAGGER_UI_FAVICON_HREF": "/static/signalbox/favicon.svg",
     "REDOC_DIST": "SIDECAR",
 }
 CALLS_PER_MINUTE = ENV.calls_per_minute
