@@ -95,6 +95,9 @@ def it_is_backtested_beside_the_market(page: Page) -> None:
     expect(card.locator("[role=status]")).to_contain_text("simulated")
     card.get_by_text(re.compile(r"Trades \([1-9]")).click()
     expect(card.locator(".trades tbody tr").first).to_contain_text("long")
+    doubts = card.locator(".figures")
+    expect(doubts).to_contain_text(re.compile(r"With costs doubled\S[\d.,]+ %Filled a bar later\S[\d.,]+ %"))
+    expect(doubts).to_contain_text(re.compile(r"Better than luck[\d.]+ %"))
     expect(page).to_have_url(re.compile(r"#write/\d+$"))
 
 

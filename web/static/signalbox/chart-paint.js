@@ -1,7 +1,7 @@
 // Draws one picture of the chart on a canvas: grid, volume, candles, marks, last price, crosshair.
 
 import { priceTicks } from './chart-scale.js';
-import { price } from './format.js';
+import { price, shortNumber } from './format.js';
 
 const FONT = '11px system-ui, "Segoe UI", Roboto, "Liberation Sans", sans-serif';
 const VOLUME_SHARE = 0.16;
@@ -103,6 +103,12 @@ function paintStrip(context, scene) {
   const tall = plot.base - plot.bottom - 12;
   paintLines(context, scene, below, ({ low, high }) => (
     (value) => plot.base - 6 - (high > low ? (value - low) / (high - low) : 0.5) * tall));
+  if (!below.length) return;
+  // Lines of one function share a scale; of several functions the first has its ends written.
+  context.fillStyle = scene.theme.muted;
+  context.textAlign = 'left';
+  context.fillText(shortNumber(below[0].high), plot.right + 9, plot.base - 6 - tall);
+  context.fillText(shortNumber(below[0].low), plot.right + 9, plot.base - 8);
 }
 
 function paintLines(context, { first, last, plot, xOf, theme }, lines, scaleOf) {

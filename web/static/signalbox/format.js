@@ -8,6 +8,7 @@ const yearDayAndClock = new Intl.DateTimeFormat('en-GB', {
   year: 'numeric', month: 'short', day: 'numeric', hour: '2-digit', minute: '2-digit',
 });
 const compact = new Intl.NumberFormat('en', { notation: 'compact', maximumFractionDigits: 2 });
+const axis = new Intl.NumberFormat('en', { notation: 'compact', maximumSignificantDigits: 3 });
 const plain = new Intl.NumberFormat('en', { maximumSignificantDigits: 8 });
 const prices = new Map();
 
@@ -31,6 +32,9 @@ export function loosePrice(value) {
 export const decimalsOf = (pricescale) => Math.max(0, Math.round(Math.log10(pricescale || 100)));
 
 export const volume = (value) => compact.format(value ?? 0);
+
+/** Any number in three figures or so, for the end of an axis. */
+export const shortNumber = (value) => (Number.isFinite(value) ? axis.format(value) : '');
 
 /** A signed percentage, `+1.24 %`. */
 export function percent(share) {

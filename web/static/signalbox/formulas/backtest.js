@@ -9,14 +9,15 @@ import { LineChart } from './line-chart.js';
 const MOST_TRADES = 200;
 const SHARE = (given) => (given === null || given === undefined ? '–' : percent(given));
 const PLAIN = (given) => (given === null || given === undefined ? '–' : price(given).replace('-', '−'));
+const PART = (given) => (given === null || given === undefined ? '–' : `${(given * 100).toFixed(1)} %`);
 const COUNT = (given) => (given === null || given === undefined ? '–' : String(given));
 // What each figure is called and how it is written, in the order a reader looks for them.
 const FIGURES = [
   ['total_return', 'Total return', SHARE], ['cagr', 'Return a year', SHARE], ['max_drawdown', 'Deepest fall', SHARE],
-  ['volatility', 'Volatility a year', (given) => (given === null ? '–' : `${(given * 100).toFixed(2)} %`)],
+  ['volatility', 'Volatility a year', PART],
   ['sharpe', 'Sharpe', PLAIN], ['sortino', 'Sortino', PLAIN], ['calmar', 'Calmar', PLAIN],
-  ['trades', 'Closed trades', COUNT], ['win_rate', 'Trades won', (given) => (given === null ? '–' : `${(given * 100).toFixed(1)} %`)],
-  ['profit_factor', 'Profit factor', PLAIN], ['exposure', 'Time in the market', (given) => (given === null ? '–' : `${(given * 100).toFixed(1)} %`)],
+  ['trades', 'Closed trades', COUNT], ['win_rate', 'Trades won', PART],
+  ['profit_factor', 'Profit factor', PLAIN], ['exposure', 'Time in the market', PART],
   ['fees', 'Fees paid', PLAIN],
 ];
 
@@ -107,7 +108,7 @@ export class BacktestCard {
     this.#outcome.replaceChildren(
       el('p', { class: 'aside' }, `Version ${test.formula_version} on ${test.symbol} ${resolutionName(test.resolution)}. `
         + 'No order was placed; results of the past promise nothing.'),
-      this.#chart.node, figures(test, held.at(-1)), assumptions(test),
+      this.#chart.node, figures(test, held.at(-1)), doubts(test), assumptions(test),
       trades(test, (one) => this.#instruments.price(test.symbol, one)));
     const words = `Equity: ${SHARE(test.metrics.total_return)}, buy and hold ${SHARE(held.at(-1))}, simulated`;
     this.#chart.show(times, [{ name: 'Formula', tone: 1, values: gained('equity') }, { name: 'Buy and hold', tone: 2, values: held }],
@@ -118,13 +119,25 @@ export class BacktestCard {
 }
 
 function figures({ metrics, in_sample: first, out_of_sample: last }, held) {
-  const head = ['', 'All', 'First 70 %', 'Last 30 %', 'Buy and hold'];
+  const head = ['Figure', 'All', 'First 70 %', 'Last 30 %', 'Buy and hold'];
   const rows = FIGURES.filter(([name]) => name in metrics).map(([name, words, write]) => el('tr', {},
     el('th', { scope: 'row' }, words), ...[metrics, first, last].map((of) => el('td', {}, write(of?.[name] ?? null))),
     el('td', {}, name === 'total_return' ? SHARE(held) : '')));
   return el('div', { class: 'table-frame' }, el('table', { class: 'figures-table', tabindex: '-1' },
     el('caption', { class: 'unseen' }, 'Figures of the backtest'),
     el('thead', {}, el('tr', {}, head.map((words) => el('th', { scope: 'col' }, words)))), el('tbody', {}, rows)));
+}
+
+// What the result is worth under worse conditions and against luck.
+function doubts({ stress, monte_carlo: drawn, trials, deflated_sharpe: skill }) {
+  const rows = [
+    ['With costs doubled', SHARE(stress?.double_costs?.total_return)], ['Filled a bar later', SHARE(stress?.late_fills?.total_return)],
+    ['Trades redrawn, at a loss', drawn ? PART(drawn.loss_probability) : '–', 'Its closed trades are drawn again a thousand times: how often they end below the initial capital.'],
+    ['Tries on this series', COUNT(trials), 'Backtests and points of sweeps on this instrument and resolution, this one among them.'],
+    ['Better than luck', PART(skill), 'How probable it is that it is better than the best of as many tries without skill.'],
+  ];
+  return el('section', { 'aria-labelledby': 'doubts-title' }, el('h3', { id: 'doubts-title', class: 'doubts' }, 'How far to believe it'),
+    el('dl', { class: 'figures' }, rows.map(([words, figure, title = null]) => el('div', { title }, el('dt', {}, words), el('dd', {}, figure)))));
 }
 
 function assumptions({ assumptions: given, refused }) {
