@@ -4,6 +4,7 @@ from collections.abc import Iterable, Iterator
 from datetime import UTC, tzinfo
 from typing import BinaryIO
 
+from django.conf import settings
 from django.utils.module_loading import import_string
 
 from datafeed.bars import BarColumns
@@ -12,7 +13,7 @@ from datafeed.tables import Block, read_table, table_lines
 FORMATS = {"csv": "text/csv; charset=utf-8", "parquet": "application/vnd.apache.parquet"}
 """What a file of bars may be, by the ending of its name, with its content type."""
 
-LARGEST_FILE = 256 * 2**20  # that is taken in from elsewhere, bytes
+LARGEST_FILE: int = settings.BARS_IMPORT_LIMIT  # that is taken in from elsewhere, bytes
 _PARQUET = b"PAR1"
 
 

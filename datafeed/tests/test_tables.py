@@ -15,7 +15,10 @@ from django.test import Client
 from rest_framework.test import APIClient
 
 from datafeed import tables
+from datafeed.api.tables import ImportView
 from datafeed.errors import UnreadableTable
+from datafeed.files import LARGEST_FILE
+from datafeed.forms import BarsForm
 from datafeed.models import Bar, Instrument, Series
 from datafeed.services import ImportReport, import_bars
 from datafeed.tests.conftest import DAY, MONDAY
@@ -288,3 +291,21 @@ def test_the_panel_exports_one_series(ten_days: Series, person: Callable[..., An
     panel.force_login(user)
     answer = panel.post("/admin/datafeed/series/", {"action": "export", "_selected_action": [ten_days.pk]})
     assert b"2014-01-06T00:00:00Z" in b"".join(answer.streaming_content)
+
+
+def test_a_file_at_the_limit_is_taken_and_one_above_is_not(
+    operator: APIClient, panel: Client, daily: Series, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert LARGEST_FILE == ImportView.file_limit == BarsForm.most == 50 * 2**20
+    table = f"{HEADER}\n{MONDAY},10,11,9,10.5,100\n".encode()
+    monkeypatch.setattr(ImportView, "file_limit", len(table))
+    monkeypatch.setattr(BarsForm, "most", len(table))
+
+    def answers(file: bytes) -> tuple[int, int]:
+        form = {"symbol": "IBM", "resolution": "1D", "timezone": "Etc/UTC"}
+        by_rest = operator.post("/api/v1/datafeed/import", {**form, "file": io.BytesIO(file)}, format="multipart")
+        by_panel = panel.post("/admin/datafeed/series/import/", {**form, "file": io.BytesIO(file)})
+        return by_rest.status_code, by_panel.status_code
+
+    assert (answers(table), Job.objects.count()) == ((202, 302), 2)
+    assert (answers(table + b"\n"), Job.objects.count()) == ((413, 200), 2)

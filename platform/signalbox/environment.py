@@ -107,6 +107,7 @@ class Environment(BaseSettings):
     datafeed_public: bool = True
     bars_held_megabytes: int = Field(default=64, ge=1, le=65_536)
     bars_kept_days: Words = ()
+    bars_import_megabytes: int = Field(default=50, ge=1, le=10_240)
     ws_token_in_url: bool | None = None
     replay_interval: float = Field(default=5.0, gt=0, le=86_400)
     bar_broadcaster_enabled: bool = True

@@ -388,6 +388,7 @@ KYC_QUOTA = 200 * 1024 * 1024  # of everything one person has handed in and not 
 PUBLISH_PERFORMANCE = ENV.publish_performance
 DATAFEED_PUBLIC = ENV.datafeed_public
 BARS_HELD_MEGABYTES = ENV.bars_held_megabytes
+BARS_IMPORT_LIMIT = ENV.bars_import_megabytes * 1024 * 1024  # of a file of bars that is handed in
 # Days by resolution; a resolution that is not named is kept for ever.
 BARS_KEPT = {canonical(resolution): int(days) for resolution, _, days in (w.partition(":") for w in ENV.bars_kept_days)}
 HTTP_THREADS = 8
