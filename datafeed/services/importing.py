@@ -14,11 +14,12 @@ from django.db import transaction
 
 from datafeed.bars import BarColumns
 from datafeed.files import read_file
-from datafeed.models import PLACES, Instrument, Series
+from datafeed.models import PLACES, Gap, Instrument, Series
 from datafeed.recordable import LARGEST, LATEST
 from datafeed.resolutions import LADDER, canonical, is_intraday, unit
 from datafeed.schedules import ALWAYS
 from datafeed.selectors import find_instrument
+from datafeed.services.gaps import look_again
 from datafeed.services.inserting import insert_bars
 from datafeed.sessions import DAY, Hours
 from datafeed.tables import Block, Fault, Mask
@@ -69,6 +70,9 @@ def import_bars(
             report.known += len(piece.bars) - added
         if progress:
             progress(report)
+    if report.added:
+        # What waits for a gap goes on when it is found to be filled, which is looked for within a minute.
+        look_again(gaps=Gap.objects.filter(series=series))
     return report
 
 

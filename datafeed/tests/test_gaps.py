@@ -14,6 +14,7 @@ from datafeed.providers import find_provider
 from datafeed.services import fill_gap, fill_gaps, load_history, look_again, record_bar
 from datafeed.services.gaps import GIVE_UP, LOOK_AGAIN
 from datafeed.tests.conftest import DAY, MONDAY, bar
+from datafeed.tests.test_tables import imported
 from kernel import clock
 
 NEXT_MONDAY = MONDAY + 7 * DAY
@@ -91,6 +92,16 @@ def test_a_gap_is_looked_for_once_an_hour_for_a_week(gap: Gap, at_provider: list
     assert not tried()
     assert look_again(gaps=Gap.objects.all()) == 1
     assert tried()
+
+
+def test_a_gap_that_an_import_fills_is_closed_at_the_next_look(gap: Gap) -> None:
+    assert fill_gaps() == 0
+    Gap.objects.update(found_at=clock.now() - GIVE_UP * 2)
+    imported(gap.series, f"{MONDAY},10,11,9,10,100")
+    assert (fill_gaps(), Gap.objects.get().filled_at) == (0, None)
+    imported(gap.series, *(f"{MONDAY + day * DAY},10,11,9,10,100" for day in (2, 3)))
+    assert fill_gaps() == 1
+    assert Gap.objects.get().filled_at is not None
 
 
 def test_a_gap_of_a_provider_that_is_gone_stays_open(gap: Gap) -> None:
