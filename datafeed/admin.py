@@ -1,11 +1,10 @@
 """Market data in the control panel."""
 
+import re
 from collections.abc import Callable
-from functools import cached_property
 from typing import Any, cast
 
 from django.contrib import admin, messages
-from django.core.paginator import Paginator
 from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
@@ -17,6 +16,7 @@ from datafeed.downloads import file_response
 from datafeed.files import FORMATS, LARGEST_FILE
 from datafeed.forms import AccountForm, BarsForm, FileForm
 from datafeed.instrument_tables import COLUMNS, instrument_lines
+from datafeed.long_lists import BarList, ShortPaginator
 from datafeed.models import Bar, BarRevision, Gap, Instrument, ProviderAccount, Series
 from datafeed.providers import find_provider
 from datafeed.selectors.providers import account_values
@@ -27,7 +27,7 @@ from kernel.models import Job
 from kernel.permissions import OPERATOR, Person, has_role
 from kernel.shown import moment, plain
 
-COUNTED_AT_MOST = 10_000
+_SERIES_AND_STAMP = re.compile(r"([0-9]{1,18})-([0-9]{1,18})")
 
 
 class Limits:
@@ -141,18 +141,9 @@ class SeriesAdmin(ImportingAdmin):
         return None
 
 
-class ShortPaginator(Paginator):  # type: ignore[type-arg]  # generic for the checker alone
-    """Counts no further than a person would page, since there may be a hundred million rows."""
-
-    @cached_property
-    def count(self) -> int:
-        rows = self.object_list
-        return rows.order_by()[:COUNTED_AT_MOST].count() if isinstance(rows, QuerySet) else len(rows)
-
-
 @admin.register(Bar)
 class BarAdmin(ModelAdmin):
-    """Closed bars: to be looked at, never changed."""
+    """Closed bars: to be looked at or deleted, never changed."""
 
     list_display = ["series", "opened", "first", "highest", "lowest", "last", "traded"]
     list_filter = ["series__provider", "series__resolution"]
@@ -185,6 +176,21 @@ class BarAdmin(ModelAdmin):
     @admin.display(description="volume", ordering="volume")
     def traded(self, bar: Bar) -> str:
         return plain(bar.volume)
+
+    def get_changelist(self, request: HttpRequest, **kwargs: Any) -> Any:
+        return BarList
+
+    def get_object(self, request: HttpRequest, object_id: str, from_field: str | None = None) -> Bar | None:
+        if found := _SERIES_AND_STAMP.fullmatch(object_id):
+            series_id, stamp = map(int, found.groups())
+            return self.get_queryset(request).filter(series=series_id, opened_at=stamp).first()
+        return super().get_object(request, object_id, from_field)
+
+    def delete_model(self, request: HttpRequest, obj: Bar) -> None:
+        services.remove_bars(bars=Bar.objects.filter(series=obj.series_id, opened_at=obj.opened_at))
+
+    def delete_queryset(self, request: HttpRequest, queryset: QuerySet[Bar]) -> None:
+        services.remove_bars(bars=queryset)
 
     def has_add_permission(self, request: HttpRequest) -> bool:
         return False

@@ -5,7 +5,7 @@ from datafeed.services.gaps import fill_gap, fill_gaps, look_again, note_gap
 from datafeed.services.history import load_history
 from datafeed.services.importing import ImportReport, enqueue_import, ensure_import_series, import_bars
 from datafeed.services.instruments import change_instrument, create_instrument, remove_instrument
-from datafeed.services.keeping import forget_old_bars, make_partitions
+from datafeed.services.keeping import forget_old_bars, make_partitions, remove_bars
 from datafeed.services.listing import enqueue_instruments
 from datafeed.services.live import Audience, LiveSeries, mend_live, open_live, say_standing, show_newest, take_update
 from datafeed.services.market import ensure_demo_market, ensure_series, reset_replay
@@ -39,6 +39,7 @@ __all__ = [
     "open_live",
     "record_bar",
     "remove_account",
+    "remove_bars",
     "remove_instrument",
     "reset_replay",
     "save_account",

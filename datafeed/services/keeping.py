@@ -5,6 +5,7 @@ from datetime import UTC, datetime, timedelta
 
 from django.conf import settings
 from django.db import OperationalError, connection, transaction
+from django.db.models import QuerySet
 
 from datafeed.models import Bar, BarRevision, Gap, Series
 from datafeed.services.editions import note_rewritten
@@ -28,6 +29,19 @@ def forget_old_bars() -> int:
             while count := _forget_some(series, until):
                 forgotten += count
     return forgotten
+
+
+@transaction.atomic
+def remove_bars(*, bars: QuerySet[Bar]) -> int:
+    """Delete `bars` with what was said of them afterwards, as if they had never come; how many they were."""
+    removed = 0
+    for series_id in sorted(set(bars.order_by().values_list("series_id", flat=True))):
+        Series.objects.select_for_update().get(pk=series_id)
+        note_rewritten(series_id=series_id)
+        mine = bars.filter(series=series_id).order_by()
+        BarRevision.objects.filter(series=series_id, opened_at__in=mine.values("opened_at")).delete()
+        removed += mine.delete()[0]
+    return removed
 
 
 def _empty_old_partitions(ends: dict[str, int]) -> int:

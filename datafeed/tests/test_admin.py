@@ -6,7 +6,11 @@ import pytest
 from django.core.checks import run_checks
 from django.test import Client
 
-from datafeed.models import Bar, Instrument, Series
+from datafeed.models import Bar, BarRevision, Instrument, Series
+from datafeed.selectors.charts import chart_page
+from datafeed.selectors.held import find_served
+from datafeed.services import record_bar
+from datafeed.tests.conftest import DAY, MONDAY, bar
 
 
 @pytest.mark.parametrize("model", ["instrument", "series", "bar"])
@@ -31,6 +35,34 @@ def test_a_closed_bar_cannot_be_changed_in_the_panel(panel: Client, ten_days: Se
     answer = panel.post(f"/admin/datafeed/bar/{bar.pk}/change/", {"close": "1", "series": bar.series_id})
     assert answer.status_code == 403
     assert panel.get("/admin/datafeed/bar/add/").status_code == 403
+
+
+def test_a_list_of_bars_leads_to_each_by_its_series_and_stamp(panel: Client, ten_days: Series) -> None:
+    page = f"/admin/datafeed/bar/{ten_days.pk}-{MONDAY}/change/"
+    assert page.encode() in panel.get("/admin/datafeed/bar/").content
+    assert panel.get(page).status_code == 200
+    for nowhere in (f"{ten_days.pk}-{MONDAY + 1}", "1-", f"{10**17}-{10**17}", "x"):
+        assert panel.get(f"/admin/datafeed/bar/{nowhere}/change/").status_code == 302
+
+
+@pytest.mark.parametrize("is_one", [True, False])
+def test_bars_deleted_in_the_panel_are_gone_from_charts_and_so_are_their_revisions(
+    panel: Client, ten_days: Series, is_one: bool
+) -> None:
+    def charted() -> list[int]:
+        return chart_page(find_served("IBM", "1D"), since=0, until=2**33).times()
+
+    for day in (0, 1):
+        record_bar(series=ten_days, bar=bar(MONDAY + day * DAY, 50))
+    assert charted()[0] == MONDAY
+    first = Bar.objects.get(opened_at=MONDAY)
+    if is_one:
+        panel.post(f"/admin/datafeed/bar/{ten_days.pk}-{MONDAY}/delete/", {"post": "yes"})
+    else:
+        chosen = {"action": "delete_selected", "post": "yes", "_selected_action": [first.pk]}
+        panel.post("/admin/datafeed/bar/?q=IBM", chosen)
+    assert charted()[0] == MONDAY + DAY
+    assert list(BarRevision.objects.values_list("opened_at", flat=True)) == [MONDAY + DAY]
 
 
 def test_trading_hours_are_checked_in_the_panel(panel: Client, daily: Series) -> None:
