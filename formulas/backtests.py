@@ -18,7 +18,7 @@ from formulas.errors import BacktestTooLarge, FormulaRetired, TooManyBacktests
 from formulas.models import Backtest, Formula, FormulaVersion, Simulation
 from formulas.outcomes import deflated, outcome_of, packed, plain, robustness_of, unpacked
 from formulas.services import check_parameters
-from formulas.trials import note, tried_by
+from formulas.trials import check_day, note, tried_by
 from kernel import jobs
 from kernel.errors import Invalid
 from kernel.job_parts import spread
@@ -37,12 +37,16 @@ Found = dict[str, Any]
 
 
 class Work(NamedTuple):
-    """A backtest without the database; `tried` are the yearly Sharpe ratios of what else was tried on its bars."""
+    """A backtest without the database; `tried` are the yearly Sharpe ratios of what else was tried on its bars.
+
+    `cost` is bars times calculations.
+    """
 
     program: engine.Program
     bars: engine.Bars
     terms: engine.Terms
     tried: Sequence[float]
+    cost: int
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -79,6 +83,7 @@ def _check_room(owner: Any, wanted: int) -> None:
     if not 1 <= wanted <= MOST_SYMBOLS:
         raise Invalid.field("symbols", f"From 1 to {MOST_SYMBOLS} symbols are tested at once.")
     check_waiting(owner)
+    check_day(owner)
 
 
 def check_waiting(owner: Any) -> None:
@@ -162,9 +167,9 @@ def _prepare(row: Backtest) -> Work:
     """All that is needed of the database; raises `BacktestTooLarge`."""
     program = check_parameters(row.version.code, row.parameters)
     bars = bars_of(row)
-    check_size(program, len(bars), MOST_WORK)
+    cost = check_size(program, len(bars), MOST_WORK)
     terms = engine.Terms(float(row.initial_capital), float(row.fee_bps), float(row.slippage_bps))
-    return Work(program, bars, terms, tried_by(row))
+    return Work(program, bars, terms, tried_by(row), cost)
 
 
 def bars_of(row: Simulation) -> engine.Bars:
@@ -175,10 +180,12 @@ def bars_of(row: Simulation) -> engine.Bars:
     return engine.Bars(stored.time, *stored.values)
 
 
-def check_size(program: engine.Program, bars: int, most: int, points: int = 1) -> None:
-    """Raise `BacktestTooLarge` where bars times calculations, for every point, are more than `most`."""
-    if bars * points * len(program.nodes) * (BAR_BY_BAR if program.reads_account else 1) > most:
+def check_size(program: engine.Program, bars: int, most: int, points: int = 1) -> int:
+    """Bars times calculations, for every point; raises `BacktestTooLarge` where they are more than `most`."""
+    cost = bars * points * len(program.nodes) * (BAR_BY_BAR if program.reads_account else 1)
+    if cost > most:
         raise BacktestTooLarge
+    return cost
 
 
 def _calculate(work: Work) -> Found:
@@ -189,11 +196,13 @@ def _calculate(work: Work) -> Found:
         "outcome": outcome,
         "trials": len(work.tried) + 1,
         "deflated_sharpe": deflated(result, work.bars, work.tried),
+        "cost": work.cost,
     }
 
 
 @transaction.atomic
 def _keep(found: Iterable[tuple[Backtest, Found]]) -> None:
     for row, fields in found:
+        cost = fields.pop("cost")
         if Backtest.objects.filter(pk=row.pk).update(**fields):
-            note(row, [fields["metrics"]["sharpe"]])
+            note(row, [fields["metrics"]["sharpe"]], cost)

@@ -1,5 +1,7 @@
 """Refusals of formulas, deployments and subscriptions, by case."""
 
+from http import HTTPStatus
+
 from kernel.errors import Conflict, DomainError, Forbidden, NotFound
 
 
@@ -87,6 +89,14 @@ class RecordTooLarge(DomainError):
 class TooManyBacktests(Conflict):
     code = "too_many_backtests"
     message = "Too many of your backtests are waiting; let them end or cancel one."
+
+
+class TooMuchWork(DomainError):
+    """What somebody had calculated within a day is more than anybody may."""
+
+    code = "too_much_work"
+    status = HTTPStatus.TOO_MANY_REQUESTS
+    message = "You have had too much calculated within a day; wait for a while, or choose shorter times."
 
 
 class BacktestTooLarge(DomainError):

@@ -25,7 +25,7 @@ from formulas.errors import FormulaRetired
 from formulas.models import Formula, FormulaVersion, Sweep, SweepKind
 from formulas.outcomes import number, packed, plain, unpacked
 from formulas.services import check_parameters
-from formulas.trials import note, tried_by
+from formulas.trials import check_day, note, tried_by
 from kernel import jobs
 from kernel.errors import DomainError, Invalid
 from kernel.job_parts import spread
@@ -66,6 +66,7 @@ def start_sweep(
         raise FormulaRetired
     _check_points(formula.version, points)
     check_waiting(owner)
+    check_day(owner)
     kind = SweepKind.SWEEP if folds is None else SweepKind.WALK_FORWARD
     row = Sweep.objects.create(
         owner=owner,
@@ -112,7 +113,7 @@ def run_sweep(run: jobs.JobRun, *, sweep_id: int) -> dict[str, Any]:
     The result is the same, bit for bit, however the points are shared out.
     """
     row = Sweep.objects.select_related("version", "instrument").get(pk=sweep_id)
-    bars = _checked_bars(row)
+    bars, cost = _checked_bars(row)
     if settings.JOBS_RUN_BY_CELERY:
         parts = _by_workers(run, row)
     else:
@@ -128,7 +129,7 @@ def run_sweep(run: jobs.JobRun, *, sweep_id: int) -> dict[str, Any]:
         "metrics": metrics,
         "bars": len(bars),
     }
-    return _keep(run, row, result, [one["sharpe"] for one in metrics])
+    return _keep(run, row, result, [one["sharpe"] for one in metrics], cost)
 
 
 @jobs.job(PART_JOB, is_long=True)
@@ -143,7 +144,7 @@ def run_part(run: jobs.JobRun, *, sweep_id: int, first: int, stop: int) -> dict[
 def run_walk_forward(run: jobs.JobRun, *, sweep_id: int) -> dict[str, Any]:
     """Choose the best point on all bars so far and keep to it over the next part, again and again."""
     row = Sweep.objects.select_related("version", "instrument").get(pk=sweep_id)
-    bars = _checked_bars(row)
+    bars, cost = _checked_bars(row)
     walking = _refusing(lambda: Walking(row.version.code, bars, row.points, _terms(row), None, row.folds or 1))
     found = walking.joined(_on_cores(run, row, walking.part))
     times = [*bars.time.tolist(), None]
@@ -158,22 +159,25 @@ def run_walk_forward(run: jobs.JobRun, *, sweep_id: int) -> dict[str, Any]:
         for fold in found.folds
     ]
     result = {"efficiency": number(found.efficiency), "folds": folds, "bars": len(bars)}
-    return _keep(run, row, result, [number(fold.in_sample["sharpe"]) for fold in found.folds])
+    return _keep(run, row, result, [number(fold.in_sample["sharpe"]) for fold in found.folds], cost)
 
 
-def _keep(run: jobs.JobRun, row: Sweep, result: dict[str, Any], sharpes: Sequence[float | None]) -> dict[str, Any]:
+def _keep(
+    run: jobs.JobRun, row: Sweep, result: dict[str, Any], sharpes: Sequence[float | None], cost: int
+) -> dict[str, Any]:
     """Keep the result, and what was tried: every point, or the best ones that a walk forward shows."""
     run.progress(1.0)
     with transaction.atomic():
         if Sweep.objects.filter(pk=row.pk).update(result=result):
-            note(row, sharpes)
+            note(row, sharpes, cost)
     return {"sweep_id": row.pk}
 
 
-def _checked_bars(row: Sweep) -> engine.Bars:
+def _checked_bars(row: Sweep) -> tuple[engine.Bars, int]:
+    """The bars, and what all points on them cost; raises `BacktestTooLarge`."""
     bars = bars_of(row)
-    check_size(check_parameters(row.version.code, row.points[0]), len(bars), MOST_SWEEP_WORK, len(row.points))
-    return bars
+    program = check_parameters(row.version.code, row.points[0])
+    return bars, check_size(program, len(bars), MOST_SWEEP_WORK, len(row.points))
 
 
 def _terms(row: Sweep) -> engine.Terms:

@@ -55,10 +55,10 @@ class SweepAdmin(SimulationAdmin):
 class TrialAdmin(ReadOnlyAdmin):
     """What somebody tried on the same bars, also where the backtest or sweep was forgotten."""
 
-    list_display = ["created_at", "owner", "instrument", "resolution", "count", "backtest", "sweep"]
+    list_display = ["created_at", "owner", "instrument", "resolution", "count", "work", "backtest", "sweep"]
     list_select_related = ["owner", "instrument", "backtest__version__formula", "sweep__version__formula"]
     search_fields = ["owner__username", "instrument__symbol"]
-    fields = ["owner", "instrument", "resolution", "backtest", "sweep", "sharpes", "created_at"]
+    fields = ["owner", "instrument", "resolution", "backtest", "sweep", "sharpes", "work", "created_at"]
 
     @admin.display(description="tries")
     def count(self, row: Trial) -> int:

@@ -87,7 +87,8 @@ class Sweep(Simulation):
 
 
 class Trial(CreatedModel):
-    """What somebody tried on the bars of an instrument and came to see: the yearly Sharpe ratio of each try.
+    """What somebody tried on the bars of an instrument and came to see: the yearly Sharpe ratio of each try, and what
+    all of them cost.
 
     It outlives the backtest or sweep that it comes from: forgetting those that failed must not make the one that is
     left look better.
@@ -103,6 +104,7 @@ class Trial(CreatedModel):
         Sweep, null=True, blank=True, on_delete=models.SET_NULL, related_name="tried", help_text="none: forgotten"
     )
     sharpes = models.JSONField(help_text="null where the account did not vary")
+    work = models.BigIntegerField(default=0, help_text="bars times calculations, for all tries")
 
     class Meta:
         ordering = ["-pk"]

@@ -10,11 +10,11 @@ from typing import Any
 
 import pytest
 
-from formulas import backtests, engine, sweeps
+from formulas import backtests, engine, sweeps, trials
 from formulas.engine.backtest import backtest
 from formulas.engine.robustness import monte_carlo, stress
 from formulas.engine.sweep import sweep, walk_forward
-from formulas.models import Backtest, Subscription, Sweep
+from formulas.models import Backtest, Subscription, Sweep, Trial
 from formulas.outcomes import plain
 from formulas.tests.conftest import DAY, FIRST_DAY, Market
 from kernel import clock, jobs
@@ -309,6 +309,31 @@ def test_what_was_forgotten_was_tried_all_the_same(person: Any, client_of: Any, 
     anew = done(client, start(ann, formula_of(ann, TUNED), "backtest", parameters={}), "backtest")
     assert anew["trials"] == again["trials"] + 1
     assert anew["deflated_sharpe"] < first["deflated_sharpe"] or anew["metrics"]["sharpe"] < first["metrics"]["sharpe"]
+
+
+def test_what_one_has_calculated_within_a_day_is_bounded(
+    person: Any, client_of: Any, formula_of: Any, start: Start, monkeypatch: Any
+) -> None:
+    ann, ben = person("ann"), person("ben")
+    client, formula = client_of(ann), formula_of(ann, TUNED)
+    tested = done(client, start(ann, formula, "backtest", parameters={}), "backtest")
+    calculations = len(engine.compile_formula(TUNED).nodes)
+    swept = done(client, start(ann, formula))
+    done(client, start(ann, formula, "walk-forward", folds=2))
+    assert list(Trial.objects.order_by("pk").values_list("work", flat=True)) == [
+        120 * calculations * points for points in (1, 12, 12)
+    ]
+    monkeypatch.setattr(trials, "MOST_WORK_A_DAY", 120 * calculations * 25)
+    for what, changes in (("backtest", {"parameters": {}}), ("sweep", {}), ("walk-forward", {"folds": 2})):
+        refused = start(ann, formula, what, **changes)
+        assert (refused.status_code, refused.json()["code"]) == (429, "too_much_work")
+        assert 0 < int(refused["Retry-After"]) <= DAY
+    client.delete(f"{V1}/backtests/{tested['id']}")
+    client.delete(f"{V1}/sweeps/{swept['id']}")
+    assert start(ann, formula).status_code == 429, "what is deleted was calculated all the same"
+    assert start(ben, formula_of(ben, TUNED)).status_code == 202
+    Trial.objects.filter(sweep=None).update(created_at=clock.now() - timedelta(days=1, minutes=1))
+    assert start(ann, formula).status_code == 202
 
 
 def test_a_job_that_is_tried_again_counts_once(person: Any, client_of: Any, formula_of: Any, start: Start) -> None:
