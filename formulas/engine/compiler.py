@@ -114,6 +114,8 @@ class _Compiler:
     def block(self, statements: Iterable[ast.stmt], guard: int | None, nesting: int) -> None:
         """Compile statements that hold while the guard is true (None: always)."""
         for statement in statements:
+            if len(self.problems) >= MAX_PROBLEMS:
+                return
             try:
                 self._statement(statement, guard, nesting)
                 self.check_size(statement)
@@ -133,6 +135,8 @@ class _Compiler:
 
     def check_parameters(self) -> None:
         """Note values that were given for params that the formula does not have."""
+        if len(self.problems) >= MAX_PROBLEMS:
+            return  # not all lines were read
         for name in self._values:
             if name not in self.names.parameters and not self.names.is_taken(name):
                 known = ", ".join(self.names.parameters) or "none"

@@ -12,7 +12,7 @@ from formulas.engine.foreign import dotted
 from formulas.engine.functions import Function
 from formulas.engine.graph import Graph
 from formulas.engine.limits import MAX_NUMBER, refuse_at
-from formulas.engine.names import TF_HINT, Names, unknown
+from formulas.engine.names import TF_HINT, Names
 from formulas.engine.registry import FUNCTIONS, SOURCE_NAMES, signature
 from formulas.engine.timeframes import seconds_of
 from formulas.engine.vocabulary import ACCOUNT, ACTIONS, left_out
@@ -176,7 +176,7 @@ class Expressions:
             if called.attr in SOURCE_NAMES:
                 raise refuse_at(called, *dotted(called))
             if called.attr not in FUNCTIONS:
-                raise unknown(called, called.attr, [])
+                raise self.names.unknown(called, called.attr)
             return FUNCTIONS[called.attr], given, keywords
         if not isinstance(called, ast.Name) or self.names.find(called.id) is not None:
             return None, given, keywords

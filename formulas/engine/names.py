@@ -17,6 +17,16 @@ from formulas.engine.vocabulary import ACTIONS, LATER_WORDS, OTHER_WORDS
 
 TF_HINT = 'write: tf("1h", rsi(14)); periods are such as 15m, 4h, 1d and 1w'
 NAME = re.compile(r"[a-z][a-z0-9_]{0,31}")
+GIVE_FIRST = "give it a value first, on a line above: name = ..."
+MOST_LOOKED_UP = 5  # comparing a word with all others takes longer than compiling a line
+
+KNOWN_WORDS: dict[str, tuple[str, str]] = {
+    **{word: (f"{word} is not available yet", "write the formula without it for now") for word in LATER_WORDS},
+    **{word: (f"{word} is not known here", hint) for word, hint in PINE_WORDS.items()},
+    "ta": ("ta stands before the name of a function", "write: ta.rsi(14), or rsi(14)"),
+    "tf": ("tf takes a period and an expression", TF_HINT),
+    "param": ("param stands on a line of its own", "write: length = param(14, min=2, max=50)"),
+}
 
 
 class AlreadyRefused(Exception):
@@ -32,6 +42,7 @@ class Names:
         self._taken: set[str] = set()
         self._ended: set[str] = set()
         self._refused: set[str] = set()
+        self._looked_up = 0
 
     def open_block(self) -> None:
         """Begin a block: names given from here on are forgotten at its end."""
@@ -89,7 +100,22 @@ class Names:
         if name in self._ended:
             message = f"{name} is given inside an if block and ends with it"
             return refuse_at(node, message, "give it its value before the if")
-        return unknown(node, name, [*(own for block in self._blocks for own in block), *self.parameters])
+        return self.unknown(node, name)
+
+    def unknown(self, node: ast.AST, name: str) -> Exception:
+        """The error for a word that the language does not know, with what may have been meant."""
+        message, hint = KNOWN_WORDS.get(name) or (f"{_shown(name)} is not known here", self._nearest(name))
+        if name in ACTIONS:
+            message, hint = f"{name} is an action, not a value", f"write it on its own: if ...: {name}()"
+        return refuse_at(node, message, hint)
+
+    def _nearest(self, name: str) -> str:
+        self._looked_up += 1
+        if self._looked_up > MOST_LOOKED_UP:
+            return GIVE_FIRST
+        own = [one for block in self._blocks for one in block]
+        near = get_close_matches(name.lower(), [*own, *self.parameters, *FUNCTIONS, *ACTIONS], n=1)
+        return f"did you mean {near[0]}?" if near else GIVE_FIRST
 
 
 def is_built_in(name: str) -> bool:
@@ -97,21 +123,5 @@ def is_built_in(name: str) -> bool:
     return name in FUNCTIONS or name in ACTIONS or name in LATER_WORDS or name in OTHER_WORDS
 
 
-def unknown(node: ast.AST, name: str, own_names: list[str]) -> Exception:
-    """The error for a word that the language does not know, with the nearest ones that it does."""
-    if name in LATER_WORDS:
-        return refuse_at(node, f"{name} is not available yet", "write the formula without it for now")
-    if name in ACTIONS:
-        return refuse_at(node, f"{name} is an action, not a value", f"write it on its own: if ...: {name}()")
-    if name in PINE_WORDS:
-        return refuse_at(node, f"{name} is not known here", PINE_WORDS[name])
-    if name == "ta":
-        return refuse_at(node, "ta stands before the name of a function", "write: ta.rsi(14), or rsi(14)")
-    if name == "tf":
-        return refuse_at(node, "tf takes a period and an expression", TF_HINT)
-    if name == "param":
-        return refuse_at(node, "param stands on a line of its own", "write: length = param(14, min=2, max=50)")
-    shown = name if len(name) <= 32 else name[:29] + "..."
-    near = get_close_matches(name.lower(), [*own_names, *FUNCTIONS, *ACTIONS], n=1)
-    hint = f"did you mean {near[0]}?" if near else "give it a value first, on a line above: name = ..."
-    return refuse_at(node, f"{shown} is not known here", hint)
+def _shown(name: str) -> str:
+    return name if len(name) <= 32 else name[:29] + "..."

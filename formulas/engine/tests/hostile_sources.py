@@ -193,6 +193,10 @@ COSTS = [
     "\n".join(f"x{i} = sma(close, {i + 1})" for i in range(65)),
     "\n".join("if close > 1:" for _ in range(60)),
     "if close > 1: " * 60,
+    "\n".join(f"x{i} = crossvr{i}" for i in range(63)) + "\nbuy()",
+    "\n".join([*(f"stochastic_{i} = close" for i in range(31)), *(f"y{i} = stochastik_{i}" for i in range(31))]),
+    "\n".join(f"if crossvoer{i} > stochasti{i}: supertrent{i}()" for i in range(31)),
+    "\n".join(f"if supertrnd{i} > 1: bby({i})\nelif keltnr{i} < 2: donchiann{i}" for i in range(15)),
 ]
 HOSTILE = [
     *WRITTEN,

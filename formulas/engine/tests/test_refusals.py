@@ -309,6 +309,13 @@ def test_a_refused_param_is_told_once_wherever_it_is_used(use):
     assert found == [(1, 5)]
 
 
+def test_only_the_first_problems_are_told_and_their_order_is_that_of_the_source():
+    source = "\n".join(f"x{i} = crosover{i}" for i in range(60)) + "\nn = param(5)\nbuy()"
+    told = problems(source, {"n": 7})
+    assert [problem.line for problem in told] == list(range(1, 21))
+    assert "crossover" in told[0].hint
+
+
 def test_a_problem_inside_a_branch_is_found_beside_one_in_its_condition():
     found = [(p.line, p.column) for p in problems("if foo > 1:\n    bar()\nelse:\n    buy(1)")]
     assert found == [(1, 4), (2, 5), (4, 9)]
