@@ -10,15 +10,24 @@ from typing import Any
 
 import pytest
 from django.conf import settings
-from django.db import connection
+from django.db import connection, transaction
+from pytest_django import DjangoDbBlocker
 from rest_framework.test import APIClient
 
 from accounts.models import User
-from accounts.services import register_user
+from accounts.tests.people import register
 from datafeed.selectors.held import held_series
 from kernel.background import close_threads
 from kernel.tests.caches import clear_cache
 
+LIMITS = (
+    "CALLS_PER_MINUTE",
+    "WRITES_PER_MINUTE",
+    "PUBLIC_CALLS_PER_MINUTE",
+    "SIGN_IN_CALLS_PER_MINUTE",
+    "BROADCASTS_PER_MINUTE",
+    "FORMULA_NOTIFICATIONS_PER_MINUTE",
+)
 NAMESPACE = f"test-{os.environ.get('PYTEST_XDIST_WORKER', 'main')}"
 
 
@@ -26,6 +35,10 @@ def pytest_configure() -> None:
     """Tests that run side by side share one Redis and one folder, and must not hear each other."""
     # Every test client builds the middleware anew; looking for all static files each time takes most of a test.
     settings.WHITENOISE_AUTOREFRESH = True
+    # The real hasher is slow on purpose, and tests call faster than people; tests of either set their own.
+    settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
+    for name in LIMITS:
+        setattr(settings, name, 10**6)
     if connection.vendor == "sqlite":
         folder = tempfile.mkdtemp(prefix="signalbox-")
         atexit.register(shutil.rmtree, folder, ignore_errors=True)
@@ -33,20 +46,6 @@ def pytest_configure() -> None:
     if settings.ENV.redis_url:
         settings.CACHES["default"]["KEY_PREFIX"] = NAMESPACE
         settings.CHANNEL_LAYERS["default"]["CONFIG"]["prefix"] = NAMESPACE
-
-
-@pytest.fixture(autouse=True)
-def _fast_passwords(settings: Any) -> None:
-    """The real hasher is slow on purpose; tests of it ask for it by name."""
-    settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
-
-
-@pytest.fixture(autouse=True)
-def _unhurried(settings: Any) -> None:
-    """Tests call faster than people; those of the limits set their own."""
-    settings.CALLS_PER_MINUTE = settings.WRITES_PER_MINUTE = 10**6
-    settings.PUBLIC_CALLS_PER_MINUTE = settings.SIGN_IN_CALLS_PER_MINUTE = 10**6
-    settings.BROADCASTS_PER_MINUTE = settings.FORMULA_NOTIFICATIONS_PER_MINUTE = 10**6
 
 
 @pytest.fixture(autouse=True)
@@ -63,16 +62,26 @@ def django_db_setup(django_db_setup: None) -> Iterator[None]:
     close_threads()
 
 
+@pytest.fixture(scope="module")
+def shared_rows(django_db_setup: None, django_db_blocker: DjangoDbBlocker) -> Iterator[None]:
+    """For fixtures of a module whose rows many tests only read: what a test itself writes is taken back as ever.
+
+    Not for modules with transactional tests, which would take these rows back as well.
+    """
+    kept = transaction.atomic()
+    kept._from_testcase = True  # what claims to be outermost is so for all that it can tell
+    with django_db_blocker.unblock():
+        kept.__enter__()
+    yield
+    with django_db_blocker.unblock():
+        transaction.set_rollback(True)
+        kept.__exit__(None, None, None)
+
+
 @pytest.fixture
 def person(db: None) -> Callable[..., User]:
     """A maker of people: `person("ann", role="operator")`."""
-
-    def make(username: str = "ann", **fields: Any) -> User:
-        fields.setdefault("email", f"{username}@example.com")
-        fields.setdefault("password", "correct horse battery")
-        return register_user(username=username, **fields)
-
-    return make
+    return register
 
 
 @pytest.fixture

@@ -109,10 +109,8 @@ def make_server(tmp_path: Any) -> Iterator[Callable[..., LiveServer]]:
 
 
 @pytest.fixture
-def world(db: None, settings: Any) -> World:
-    """People, and things of theirs to aim at; nobody is told to come back later."""
-    for name in ("SIGN_IN_CALLS_PER_MINUTE", "PUBLIC_CALLS_PER_MINUTE", "CALLS_PER_MINUTE", "WRITES_PER_MINUTE"):
-        setattr(settings, name, 10**9)
+def world(db: None) -> World:
+    """People, and things of theirs to aim at."""
     return World()
 
 

@@ -5,6 +5,8 @@ After a change of permissions: `make export-permissions`, and read the differenc
 
 import os
 import uuid
+from collections.abc import Callable
+from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any
 
@@ -49,23 +51,30 @@ def row(name: str, cells: list[str]) -> str:
     return f"| {' | '.join([name, *cells])} |"
 
 
-def signed_in(role: str) -> APIClient:
-    """A client with a session of its own: an operation that ends it must not speak for the next one."""
+def token_of(role: str) -> str:
+    return sign_in(login=role, password=PASSWORD, user_agent="", address=None).access_token
+
+
+def client_with(token: str | None) -> APIClient:
     client = APIClient()
-    if role != ANONYMOUS:
-        token = sign_in(login=role, password=PASSWORD, user_agent="", address=None).access_token
+    if token:
         client.credentials(HTTP_AUTHORIZATION=f"Bearer {token}")
     return client
 
 
 @pytest.fixture
-def matrix(person: Any) -> list[str]:
+def matrix(person: Any, undo: Callable[[], AbstractContextManager[None]]) -> list[str]:
     for role in ROLES:
         person(role, role=role, password=PASSWORD)
-    everybody = [ANONYMOUS, *ROLES]
+    tokens = {ANONYMOUS: None, **{role: token_of(role) for role in ROLES}}
+    everybody = [*tokens]
     rows = [row("operation", everybody), row("---", ["---"] * len(everybody))]
     for operation in operations():
-        rows.append(row(f"`{operation.name}`", [asked(signed_in(role), operation) for role in everybody]))
+        cells = []
+        for role in everybody:
+            with undo():  # an operation that ends a session must not speak for the next one
+                cells.append(asked(client_with(tokens[role]), operation))
+        rows.append(row(f"`{operation.name}`", cells))
     assert sockets.routed, "the socket paths register every operation"
     for one in socket_operations():
         stranger = "yes" if one.name == "auth" or one.is_public() else "401"

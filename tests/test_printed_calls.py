@@ -1,8 +1,11 @@
 """The calls that were printed for the datafeed, the health and the versions work as printed, on every mount."""
 
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
+from django.test import override_settings
+from pytest_django import DjangoDbBlocker
 from rest_framework.test import APIClient
 
 from datafeed.services import ensure_demo_market
@@ -14,10 +17,12 @@ MOUNTS = ["/api/v1", "/api", ""]
 BAR = {"time", "open", "high", "low", "close", "volume"}
 
 
-@pytest.fixture
-def market(settings: Any) -> None:
-    settings.BAR_BROADCASTER_SYMBOLS = ["AAPL", "GOOGL", "MSFT"]
-    ensure_demo_market()
+@pytest.fixture(scope="module")
+def market(shared_rows: None, django_db_blocker: DjangoDbBlocker) -> Iterator[None]:
+    with override_settings(BAR_BROADCASTER_SYMBOLS=["AAPL", "GOOGL", "MSFT"]):
+        with django_db_blocker.unblock():
+            ensure_demo_market()
+        yield
 
 
 @pytest.fixture

@@ -1,6 +1,6 @@
-"""People to test with, quickly: hashing is cheap here, and no test inherits another's failed sign-ins."""
+"""People to test with, and how they sign in."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -8,18 +8,9 @@ from rest_framework.test import APIClient
 
 from accounts import services
 from accounts.models import Role, User
-from kernel.tests.caches import clear_cache
 
 PASSWORD = "correct horse battery"
 AUTH = "/api/v1/auth"
-
-
-@pytest.fixture(autouse=True)
-def _cheap_and_clean(settings: Any) -> Iterator[None]:
-    settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
-    clear_cache()
-    yield
-    clear_cache()
 
 
 MakePerson = Callable[..., User]

@@ -8,6 +8,7 @@ import pytest
 
 from accounts.models import User
 from accounts.tests.mail_server import MailServer
+from accounts.tests.people import register
 from kernel import clock
 from kernel.realtime.hub import close_hub
 from notifications import services
@@ -19,16 +20,17 @@ from notifications.services.channels import mark_verified
 from notifications.tests.fake_services import WEBHOOK, FakeService
 
 
+def join(username: str = "ann", **fields: Any) -> User:
+    """A new person who has joined the streams that are theirs."""
+    user = register(username, **fields)
+    services.sync_memberships(user_id=user.pk)
+    return user
+
+
 @pytest.fixture
-def member(person: Callable[..., User]) -> Callable[..., User]:
+def member(db: None) -> Callable[..., User]:
     """A maker of people who have joined the streams that are theirs."""
-
-    def make(username: str = "ann", **fields: Any) -> User:
-        user = person(username, **fields)
-        services.sync_memberships(user_id=user.pk)
-        return user
-
-    return make
+    return join
 
 
 @pytest.fixture(autouse=True)

@@ -7,12 +7,14 @@ from typing import Any
 
 import pytest
 from django.http import QueryDict
+from pytest_django import DjangoDbBlocker
 from rest_framework.test import APIClient, APIRequestFactory
 
 from accounts.models import User
 from notifications import services
 from notifications.api.filters import NotificationFilter
 from notifications.selectors import Inbox, inbox
+from notifications.tests.conftest import join
 
 pytestmark = pytest.mark.django_db
 
@@ -24,10 +26,20 @@ NARROWED = ("type=order", "type=nothing", "priority=error", "min_priority=error"
 BESIDE = ("", "unread_only=true", "stream=all", "stream=all&after_seq=20", "ordering=created_at", "page=3")
 
 
+@pytest.fixture(scope="module")
+def past(shared_rows: None, django_db_blocker: DjangoDbBlocker) -> int:
+    with django_db_blocker.unblock():
+        return with_a_past(join("ann"))
+
+
 @pytest.fixture
-def ann(member: Callable[..., User]) -> User:
+def ann(db: None, past: int) -> User:
+    return User.objects.get(pk=past)
+
+
+def with_a_past(ann: User) -> int:
     """Somebody with a past in several streams, of which they have read, hidden, cleared and taken back something."""
-    chance, ann = Random(5), member("ann")
+    chance = Random(5)
 
     def tell(stream: str, count: int) -> None:
         for number in range(count):
@@ -55,7 +67,7 @@ def ann(member: Callable[..., User]) -> User:
         services.mark_unread(user=ann, notification=row)
     services.mark_read(user=ann, notification_ids=[row.pk for row in Inbox(ann).page(0, 12)[::2]])
     services.save_preferences(user=ann, rules={"types": {"order": {"channels": []}}})
-    return ann
+    return int(ann.pk)
 
 
 def by_looking_at_every_one(user: User, query: str) -> list[str]:

@@ -8,12 +8,14 @@ import pytest
 from django.db import connection
 from django.db.models.functions import Upper
 from django.test.utils import CaptureQueriesContext
+from pytest_django import DjangoDbBlocker
 from rest_framework.test import APIClient
 
 from accounts.models import User
 from notifications import services
 from notifications.models import Stream
 from notifications.selectors import Inbox, InboxOfKinds, Kinds, count_unread, find_notification, inbox, summarize
+from notifications.tests.conftest import join
 
 pytestmark = pytest.mark.django_db
 
@@ -23,10 +25,19 @@ URL = "/api/v1/notifications"
 Member = Callable[..., User]
 
 
+@pytest.fixture(scope="module")
+def crowd(shared_rows: None, django_db_blocker: DjangoDbBlocker) -> int:
+    with django_db_blocker.unblock():
+        return in_a_crowd(join("ann"))
+
+
 @pytest.fixture
-def ann(member: Member) -> User:
-    """Somebody in a crowd: their streams are long, the table is longer, and they have read and hidden this and that."""
-    ann = member("ann")
+def ann(db: None, crowd: int) -> User:
+    return User.objects.get(pk=crowd)
+
+
+def in_a_crowd(ann: User) -> int:
+    """Their streams are long, the table is longer, and they have read and hidden this and that."""
     for stream in ("all", "role:user", *(f"formula:{number}" for number in range(4))):
         _fill(stream, MANY // 6)
     for number in range(2):
@@ -41,7 +52,7 @@ def ann(member: Member) -> User:
     services.mark_unread(user=ann, notification=newest[7])
     with connection.cursor() as cursor:
         cursor.execute("ANALYZE")
-    return ann
+    return int(ann.pk)
 
 
 def _fill(stream: str, count: int) -> None:

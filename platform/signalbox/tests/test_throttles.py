@@ -19,7 +19,7 @@ NOTE = {"type": "info", "priority": "low", "title": "t", "message": "m"}
 
 
 @pytest.fixture(autouse=True)
-def _small_limits(settings: Any, monkeypatch: pytest.MonkeyPatch, _unhurried: None) -> None:
+def _small_limits(settings: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("kernel.api.throttles.clock.now", lambda: NOW)
     settings.CALLS_PER_MINUTE, settings.WRITES_PER_MINUTE = 5, 2
     settings.PUBLIC_CALLS_PER_MINUTE, settings.SIGN_IN_CALLS_PER_MINUTE = 7, 3
