@@ -15,10 +15,10 @@ os.environ.setdefault("DJANGO_SETTINGS_MODULE", "signalbox.settings")
 
 import numpy as np
 
+from benchmarks.crossings import sources
 from benchmarks.report import Row, machine, measured, save, show
 from formulas.engine import Bar, Merged, compile_formula
 
-CROSS = "if crossover(sma({fast}), sma({slow})): buy()\nif crossunder(sma({fast}), sma({slow})): sell()"
 DAY, FIRST_DAY = 86_400, 978_307_200
 WARM, FEW, MANY = 610, 1_000, 10_000
 MOST_GROWTH = 12
@@ -44,11 +44,6 @@ def walk(count: int) -> list[Bar]:
     columns = [opening, np.maximum(opening, close), np.minimum(opening, close), close]
     prices = [np.round(column, 4).tolist() for column in columns]
     return [Bar(FIRST_DAY + DAY * day, *values, 1000.0) for day, values in enumerate(zip(*prices, strict=True))]
-
-
-def sources(count: int) -> list[str]:
-    """As many formulas, no two alike, whose averages have many lengths in common."""
-    return [CROSS.format(fast=1 + number % 20, slow=21 + number // 20) for number in range(count)]
 
 
 def engine_alone(rounds: int, bars: int) -> Row:

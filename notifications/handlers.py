@@ -10,7 +10,7 @@ from accounts.events import KycErased, KycReviewed, UserChanged, UserDeleted, Us
 from datafeed.events import FeedFell, FeedRecovered
 from formulas.events import AlertRaised, SignalRaised, SubscriptionChanged
 from kernel import clock
-from kernel.events import together
+from kernel.events import together, within
 from kernel.permissions import OPERATOR
 from kernel.realtime import push, wake_stream
 from notifications import services
@@ -22,7 +22,7 @@ from notifications.selectors import stream_of_formula, stream_of_role
 LONGEST_TITLE = 200
 
 
-@together
+@within
 def notify_subscribers(events: Sequence[SignalRaised]) -> None:
     """Tell formulas' subscribers of their signals: one row, once for each signal however often this runs."""
     services.create_notifications(new=[_of_signal(event) for event in events])
@@ -70,7 +70,7 @@ def tell_operators_of_feed(event: FeedFell | FeedRecovered) -> None:
     )
 
 
-@together
+@within
 def notify_of_alert(events: Sequence[AlertRaised]) -> None:
     """Tell formulas' subscribers of their alerts: one row, once for each bar and number."""
     services.create_notifications(new=[_of_alert(event) for event in events])

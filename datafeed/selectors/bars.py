@@ -75,9 +75,10 @@ def _blocks_of(series: Series, since: int | None, until: int | None) -> Iterator
     while True:
         later = rows if since is None else rows.filter(opened_at__gte=since)
         bars = BarColumns.of(later.order_by("opened_at")[:BLOCK])
-        if not len(bars):
+        if len(bars):
+            yield bars
+        if len(bars) < BLOCK:
             return
-        yield bars
         since = int(bars.time[-1]) + 1
 
 

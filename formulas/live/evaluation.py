@@ -5,6 +5,8 @@ import threading
 from collections.abc import Iterable, Sequence
 from typing import Any
 
+from django.db.models import BigIntegerField, CharField
+
 from datafeed.models import Instrument
 from formulas import engine
 from formulas.live.cohorts import Cohort, Standing, cohorts_of
@@ -18,8 +20,9 @@ from formulas.services import (
     record_evaluations,
     release_deployments,
 )
-from kernel import clock
+from kernel import clock, memory
 from kernel.errors import DomainError
+from kernel.statements import Given, Statement
 
 logger = logging.getLogger(__name__)
 
@@ -28,6 +31,7 @@ Series = tuple[int, str]
 # The feed's thread, a filled gap and a catch-up may meet; one state must not be moved on by two of them.
 _lock = threading.Lock()
 _cohorts: dict[Series, dict[int, Cohort]] = {}
+_newcomers = memory.Newcomers(200)
 
 
 def evaluate(instrument_id: int, resolution: str) -> int:
@@ -43,13 +47,16 @@ def evaluate(instrument_id: int, resolution: str) -> int:
             _cohorts.pop(series, None)
             return 0
         built = [cohort.built_at for cohort in _cohorts.get(series, {}).values()]
-        stored = Stored(Instrument.objects.get(pk=instrument_id), resolution, min(built, default=clock.now()))
+        instrument = Instrument.objects.prefetch_related("series").get(pk=instrument_id)
+        stored = Stored(instrument, resolution, min(built, default=clock.now()))
         try:
-            return len(record_evaluations(evaluated=_moved(series, standings, stored)))
+            raised = len(record_evaluations(evaluated=_moved(series, standings, stored)))
         except BaseException:
             # The rows were rolled back: the states in memory are ahead of them and must be built again.
             _cohorts.pop(series, None)
             raise
+        _newcomers.settle()
+        return raised
 
 
 def evaluate_all(**only: Any) -> int:
@@ -64,9 +71,18 @@ def forget() -> None:
         _cohorts.clear()
 
 
+_STANDINGS = Statement(
+    lambda: (
+        Deployment.objects.running()
+        .filter(instrument_id=Given("instrument_id", BigIntegerField()), resolution=Given("resolution", CharField()))
+        .order_by("pk")
+    ),
+    *("pk", "warm_from", "evaluated_through", "stale_since"),
+)
+
+
 def _standings(series: Series) -> list[Standing]:
-    running = Deployment.objects.running().filter(instrument_id=series[0], resolution=series[1]).order_by("pk")
-    rows = running.values_list("pk", "warm_from", "evaluated_through", "stale_since")
+    rows = _STANDINGS.rows(instrument_id=series[0], resolution=series[1])
     return [Standing(pk, warm_from, through, stale is not None) for pk, warm_from, through, stale in rows]
 
 
@@ -87,6 +103,7 @@ def _move(cohort: Cohort, warm_from: int, standings: Sequence[Standing], stored:
         programs = _programs(missing)
         if programs:
             cohort.join(programs, standings, stored)
+            _newcomers.add(len(programs))
     hole = stored.hole(warm_from)
     if hole:
         hold_deployments(ids=[one.pk for one in standings if not one.is_stale], since=hole.since, until=hole.until)

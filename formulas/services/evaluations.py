@@ -6,14 +6,15 @@ from decimal import Decimal
 from typing import Any, NamedTuple
 
 from django.db import IntegrityError, transaction
-from django.db.models import Q
+from django.db.models import BigAutoField, BigIntegerField, Q
 from django.db.models.functions import Coalesce
 
 from formulas import engine
 from formulas.events import AlertRaised, SignalRaised
 from formulas.models import Deployment, Signal
-from formulas.services.deployments import AT_ONCE
+from kernel.bulk import insert_all
 from kernel.events import publish_many
+from kernel.statements import Change, Command, Given, GivenMany, Statement, carry_out
 
 
 class Decided(NamedTuple):
@@ -34,6 +35,34 @@ class Evaluated:
     decided: Sequence[Decided]
 
 
+class _Deciding(NamedTuple):
+    """What is said of a running deployment that decides something."""
+
+    pk: int
+    formula_id: int
+    version_id: int
+    instrument_id: int
+    resolution: str
+    formula_name: str
+    is_public: bool
+    symbol: str
+
+
+_DECIDING = Statement(
+    lambda: Deployment.objects.running().filter(pk__among=GivenMany("ids", BigAutoField())),
+    *("pk", "formula_id", "version_id", "instrument_id", "resolution"),
+    *("formula__name", "formula__is_public", "instrument__symbol"),
+)
+_COME = Change(
+    lambda: Deployment.objects.filter(
+        Q(evaluated_through=None) | Q(evaluated_through__lt=Given("through", BigIntegerField())),
+        pk__among=GivenMany("ids", BigAutoField()),
+    ),
+    evaluated_through=Given("through", BigIntegerField()),
+    warm_from=Coalesce("warm_from", Given("warm_from", BigIntegerField())),
+)
+
+
 @transaction.atomic
 def record_evaluations(*, evaluated: Sequence[Evaluated]) -> list[Signal]:
     """Raise the signals of all these deployments and remember how far each has come, all or nothing.
@@ -43,28 +72,23 @@ def record_evaluations(*, evaluated: Sequence[Evaluated]) -> list[Signal]:
     """
     decided = [one for group in evaluated for one in group.decided]
     ids = {one.deployment_id for one in decided}
-    deployments = Deployment.objects.running().select_related("formula", "instrument").in_bulk(ids)
+    deployments = {row[0]: _Deciding._make(row) for row in _DECIDING.rows(ids=ids)} if ids else {}
     decided = [one for one in decided if one.deployment_id in deployments]
     orders = [one for one in decided if one.decision.side is not None]
     signals = _raise_signals([(one, _signal_of(deployments[one.deployment_id], one)) for one in orders])
-    for group in evaluated:
-        _remember(group)
+    carry_out([_remembering(group) for group in evaluated])
     raised = [_event_of(deployments[one.deployment_id], one.decision, signal) for one, signal in signals]
     alerts = [_alert_of(deployments[one.deployment_id], one.decision) for one in decided if one.decision.side is None]
     publish_many([*raised, *alerts])
     return [signal for _, signal in signals]
 
 
-def _remember(group: Evaluated) -> None:
-    """Note that all of these have come to the same bar, unless another process went further."""
-    ids = group.deployment_ids
-    for start in range(0, len(ids), AT_ONCE):
-        rows = Deployment.objects.filter(pk__in=ids[start : start + AT_ONCE])
-        behind = rows.filter(Q(evaluated_through=None) | Q(evaluated_through__lt=group.through))
-        behind.update(evaluated_through=group.through, warm_from=Coalesce("warm_from", group.warm_from))
+def _remembering(group: Evaluated) -> Command:
+    """What notes that all of these have come to the same bar, unless another process went further."""
+    return _COME.command(ids=group.deployment_ids, through=group.through, warm_from=group.warm_from)
 
 
-def _signal_of(deployment: Deployment, one: Decided) -> Signal:
+def _signal_of(deployment: _Deciding, one: Decided) -> Signal:
     decision = one.decision
     return Signal(
         deployment_id=deployment.pk,
@@ -91,7 +115,7 @@ def _raise_signals(new: Sequence[Raised]) -> list[Raised]:
         return []
     try:
         with transaction.atomic():
-            Signal.objects.bulk_create([signal for _, signal in new])
+            insert_all([signal for _, signal in new])
     except IntegrityError:
         return [one for one in new if _raise_alone(one[1])]
     return list(new)
@@ -106,14 +130,14 @@ def _raise_alone(signal: Signal) -> bool:
     return True
 
 
-def _event_of(deployment: Deployment, decision: engine.Decision, signal: Signal) -> SignalRaised:
+def _event_of(deployment: _Deciding, decision: engine.Decision, signal: Signal) -> SignalRaised:
     return SignalRaised(
         signal_id=signal.pk,
         deployment_id=deployment.pk,
         formula_id=deployment.formula_id,
-        formula_name=deployment.formula.name,
+        formula_name=deployment.formula_name,
         instrument_id=deployment.instrument_id,
-        symbol=deployment.instrument.symbol,
+        symbol=deployment.symbol,
         resolution=deployment.resolution,
         side=signal.side,
         price=signal.price,
@@ -124,12 +148,12 @@ def _event_of(deployment: Deployment, decision: engine.Decision, signal: Signal)
     )
 
 
-def _alert_of(deployment: Deployment, decision: engine.Decision) -> AlertRaised:
+def _alert_of(deployment: _Deciding, decision: engine.Decision) -> AlertRaised:
     return AlertRaised(
         deployment_id=deployment.pk,
         formula_id=deployment.formula_id,
-        formula_name=deployment.formula.name,
-        symbol=deployment.instrument.symbol,
+        formula_name=deployment.formula_name,
+        symbol=deployment.symbol,
         resolution=deployment.resolution,
         number=decision.number or 0.0,
         price=Decimal(repr(decision.price)),
@@ -139,6 +163,6 @@ def _alert_of(deployment: Deployment, decision: engine.Decision) -> AlertRaised:
     )
 
 
-def _public_reason(deployment: Deployment, decision: engine.Decision) -> list[Any]:
+def _public_reason(deployment: _Deciding, decision: engine.Decision) -> list[Any]:
     """What decided it is written in the formula's own words: not for the readers of a private one."""
-    return list(decision.why) if deployment.formula.is_public else []
+    return list(decision.why) if deployment.is_public else []

@@ -22,9 +22,10 @@ from django.db.models import (
 )
 
 from kernel import clock
+from kernel.bulk import change_all, insert_all
 from kernel.events import publish_many
 from kernel.realtime import encode
-from kernel.statements import Change, Given, Statement, carry_out, inserting
+from kernel.statements import Change, Given, GivenMany, PairAmong, Statement, carry_out, inserting
 from notifications.events import NotificationCreated
 from notifications.models import FanOut, HeldBack, Kind, Membership, Notification, Priority, Stream
 from notifications.selectors import message_of, stream_of_user
@@ -103,13 +104,28 @@ def _lock_streams(names: set[str]) -> dict[str, Stream]:
     """The streams' rows by name, held until the end of the transaction: their next numbers are ours alone."""
     # Not a full lock: those who join meanwhile only refer to the row and need not wait. In one order, so that two
     # who lock several do not wait for each other.
-    locked = Stream.objects.select_for_update(no_key=True).filter(name__in=names).order_by("name")
-    streams = {stream.name: stream for stream in locked}
-    if missing := names - set(streams):
+    locked = _locked(names)
+    if missing := names - locked.keys():
         for name in sorted(missing):
             find_or_begin_stream(name)
-        streams = {stream.name: stream for stream in locked.all()}
-    return streams
+        locked = _locked(names)
+    return locked
+
+
+def _locked(names: set[str]) -> dict[str, Stream]:
+    rows = [Stream.from_db(DEFAULT_DB_ALIAS, _STREAM_COLUMNS, row) for row in _LOCKED.rows(names=names)]
+    return {stream.name: stream for stream in rows}
+
+
+_STREAM_COLUMNS = [column.attname for column in Stream._meta.concrete_fields]
+_LOCKED = Statement(
+    lambda: (
+        Stream.objects.select_for_update(no_key=True)
+        .filter(name__among=GivenMany("names", CharField()))
+        .order_by("name")
+    ),
+    *_STREAM_COLUMNS,
+)
 
 
 class _Page:
@@ -164,10 +180,9 @@ class _Page:
             grown = _GROWN.command(id=row.stream_id, head=row.stream.head, told_at=row.stream.told_at)
             carry_out([inserting(row), inserting(FanOut(notification=row)), grown])
             return
-        Notification.objects.bulk_create(self.rows)
-        FanOut.objects.bulk_create([FanOut(notification=row) for row in self.rows])
-        streams = list({row.stream_id: row.stream for row in self.rows}.values())
-        Stream.objects.bulk_update(streams, ["head", "told_at"], batch_size=200)
+        insert_all(self.rows)
+        insert_all([FanOut(notification=row) for row in self.rows])
+        change_all(list({row.stream_id: row.stream for row in self.rows}.values()), ["head", "told_at"])
 
 
 _GROWN = Change(
@@ -189,25 +204,31 @@ def _names_of(stream_id: int, one: NewNotification | Notification) -> list[Name]
 
 
 def _told_before(streams: dict[str, Stream], new: Sequence[NewNotification]) -> dict[Name, Notification]:
-    dedup_keys = {one.dedup_key for one in new} - {""}
-    external_ids = {one.external_id for one in new} - {""}
-    same = Q()
-    if dedup_keys:
-        same |= Q(dedup_key__in=dedup_keys) & ~Q(dedup_key="")
-    if external_ids:
-        same |= Q(external_id__in=external_ids) & ~Q(external_id="")
-    if not same:
+    keys = {(streams[one.stream_name].pk, one.dedup_key) for one in new if one.dedup_key}
+    names = {(streams[one.stream_name].pk, one.external_id) for one in new if one.external_id}
+    found = [*(_TOLD_BY_KEY.rows(pairs=keys) if keys else ()), *(_TOLD_BY_NAME.rows(pairs=names) if names else ())]
+    if not found:
         return {}
-    rows = Notification.objects.filter(same, stream__in=streams.values()).select_related("stream")
+    rows = Notification.objects.filter(pk__in=[pk for (pk,) in found]).select_related("stream")
     return {name: row for row in rows for name in _names_of(row.stream_id, row)}
 
 
+_TOLD_BY_KEY = Statement(
+    lambda: Notification.objects.filter(PairAmong("stream_id", "dedup_key", "pairs"), ~Q(dedup_key="")), "pk"
+)
+_TOLD_BY_NAME = Statement(
+    lambda: Notification.objects.filter(PairAmong("stream_id", "external_id", "pairs"), ~Q(external_id="")), "pk"
+)
+
+
 def _held_before(streams: dict[str, Stream], new: Sequence[NewNotification]) -> set[tuple[int, str]]:
-    keys = {one.dedup_key for one in new if one.most_a_minute is not None}
-    if not keys:
-        return set()
-    held = HeldBack.objects.filter(stream__in=streams.values(), dedup_key__in=keys)
-    return set(held.values_list("stream_id", "dedup_key"))
+    keys = {(streams[one.stream_name].pk, one.dedup_key) for one in new if one.most_a_minute is not None}
+    return {(stream_id, key) for stream_id, key in _HELD.rows(pairs=keys)} if keys else set()
+
+
+_HELD = Statement(
+    lambda: HeldBack.objects.filter(PairAmong("stream_id", "dedup_key", "pairs")), "stream_id", "dedup_key"
+)
 
 
 def _told_lately(streams: dict[str, Stream], new: Sequence[NewNotification]) -> Counter[int]:
@@ -229,9 +250,8 @@ def _kind_numbers(streams: dict[str, Stream], new: Sequence[NewNotification]) ->
         kind = (streams[new[0].stream_name].pk, new[0].type, new[0].priority)
         last = _LAST_OF_KIND.first(**dict(zip(("stream_id", "type", "priority"), kind, strict=True)))
         return {kind: last[0] or 0} if last else {}
-    kinds = Kind.objects.filter(stream__in=streams.values(), type__in={one.type for one in new})
-    numbers = kinds.annotate(last=_last_of_kind()).values_list("stream_id", "type", "priority", "last")
-    return {(stream, type, priority): number or 0 for stream, type, priority, number in numbers}
+    ids, types = [stream.pk for stream in streams.values()], {one.type for one in new}
+    return {tuple(kind): last or 0 for *kind, last in _LAST_OF_KINDS.rows(streams=ids, types=types)}
 
 
 def _last_of_kind() -> Subquery:
@@ -247,6 +267,13 @@ _LAST_OF_KIND = Statement(
         type=Given("type", CharField()),
         priority=Given("priority", CharField()),
     ),
+    _last_of_kind(),
+)
+_LAST_OF_KINDS = Statement(
+    lambda: Kind.objects.filter(
+        stream__pk__among=GivenMany("streams", BigAutoField()), type__among=GivenMany("types", CharField())
+    ),
+    *("stream_id", "type", "priority"),
     _last_of_kind(),
 )
 
@@ -269,7 +296,6 @@ def _lock_own_stream(user_id: int, name: str) -> Stream | None:
     return Stream.from_db(DEFAULT_DB_ALIAS, _STREAM_COLUMNS, row) if row else None
 
 
-_STREAM_COLUMNS = [column.attname for column in Stream._meta.concrete_fields]
 _OWN_STREAM = Statement(
     lambda: Stream.objects.select_for_update(no_key=True, of=("self",)).filter(
         Exists(Membership.objects.is_open().filter(user_id=Given("user_id", BigAutoField()), stream_id=OuterRef("pk"))),

@@ -11,6 +11,7 @@ import msgspec
 from django.db import transaction
 
 from kernel import clock
+from kernel.bulk import insert_all
 from kernel.models import PendingEvent
 
 logger = logging.getLogger(__name__)
@@ -37,8 +38,8 @@ class Event:
 class Together(Generic[E]):
     """A handler that takes what was published together at once: `handler([event, …])`, and safe to run twice."""
 
-    def __init__(self, handler: Callable[[Sequence[E]], object]) -> None:
-        self.all = handler
+    def __init__(self, handler: Callable[[Sequence[E]], object], *, is_within: bool = False) -> None:
+        self.all, self.is_within = handler, is_within
         update_wrapper(self, handler)
 
     def __call__(self, event: E) -> object:
@@ -51,6 +52,15 @@ def together(handler: Callable[[Sequence[E]], object]) -> Together[E]:
     Where the list fails, it is given each of them alone, so that one bad event does not keep back the others.
     """
     return Together(handler)
+
+
+def within(handler: Callable[[Sequence[E]], object]) -> Together[E]:
+    """The same, in the transaction that publishes: what happened and what comes of it are one commit, or neither is.
+
+    For handlers that only write. Where it fails, what it wrote is taken back, the transaction goes on, and it is tried
+    again after the commit as any other.
+    """
+    return Together(handler, is_within=True)
 
 
 _handlers: dict[type[Event], list[Handler[Any]]] = {}
@@ -76,21 +86,36 @@ def publish(event: Event) -> None:
 def publish_many(events: Sequence[Event]) -> None:
     """The same for several: each run of one type goes to its first handler, then all of it to the second."""
     for event_type, run in groupby(events, type):
-        handlers, found = handlers_of(event_type), list(run)
+        found = list(run)
+        handlers = [handler for handler in handlers_of(event_type) if not _is_done_within(handler, found)]
         for start in range(0, len(found) if handlers else 0, MOST_TOGETHER):
             same = found[start : start + MOST_TOGETHER]
             pending = _written_down(same, handlers) if same[0].durable else []
             transaction.on_commit(partial(_deliver, same, handlers, pending), robust=True)
 
 
+def _is_done_within(handler: Handler[Any], events: Sequence[Event]) -> bool:
+    if not isinstance(handler, Together) or not handler.is_within:
+        return False
+    try:
+        with transaction.atomic():
+            handler.all(events)
+    except Exception:  # the handler's own affair: what happened has happened all the same
+        logger.exception("handler %s failed on %d events; trying after the commit", _name(handler), len(events))
+        return False
+    return True
+
+
 def _written_down(events: Sequence[Event], handlers: list[Handler[Any]]) -> list[PendingEvent]:
     names, run_after = [_name(handler) for handler in handlers], clock.now() + FIRST_RETRY
-    return PendingEvent.objects.bulk_create(
+    rows = [
         PendingEvent(
             name=type(event).__qualname__, payload=msgspec.to_builtins(event), handlers=names, run_after=run_after
         )
         for event in events
-    )
+    ]
+    insert_all(rows)
+    return rows
 
 
 def retry_pending(limit: int = 200) -> int:

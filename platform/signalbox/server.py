@@ -7,6 +7,7 @@ from typing import Any
 from daphne.server import Server as DaphneServer
 from twisted.internet import defer, reactor
 
+from kernel import memory
 from kernel.background import Supervisor
 from kernel.realtime.hub import close_hub, hub
 from kernel.realtime.outlets import EXTENSION
@@ -38,6 +39,7 @@ class Server(DaphneServer):
         self._is_stopping = False
 
     def run(self) -> None:
+        memory.settle()
         reactor.callWhenRunning(self._begin)
         super().run()
 

@@ -8,8 +8,8 @@ import pytest
 from django.db import transaction
 
 from kernel import clock, events
-from kernel.events import Event, on, publish, publish_many, retry_pending, together
-from kernel.models import PendingEvent
+from kernel.events import Event, on, publish, publish_many, retry_pending, together, within
+from kernel.models import Lease, PendingEvent
 
 pytestmark = pytest.mark.django_db
 
@@ -175,3 +175,64 @@ def test_a_great_many_are_handled_in_parts(
     with django_capture_on_commit_callbacks(execute=True):
         publish_many([RangForSure(number) for number in range(5)])
     assert heard == [(0, 1), (2, 3), (4,)]
+
+
+@within
+def note(events: Any) -> None:
+    for event in events:
+        Lease.objects.create(name=f"noted {event.times}", expires_at=clock.now())
+    if failures:
+        raise failures.pop()
+    heard.append(sum(event.times for event in events))
+
+
+def noted() -> list[str]:
+    return list(Lease.objects.order_by("name").values_list("name", flat=True))
+
+
+def test_what_is_done_within_is_part_of_what_happened() -> None:
+    on(RangForSure, note)
+    with transaction.atomic():
+        publish_many([RangForSure(1), RangForSure(2)])
+        assert heard == [3]
+    assert noted() == ["noted 1", "noted 2"]
+    assert not PendingEvent.objects.exists(), "nothing is left to do after the commit"
+
+    @transaction.atomic
+    def ring_and_fail() -> None:
+        publish(RangForSure(3))
+        raise ZeroDivisionError
+
+    with pytest.raises(ZeroDivisionError):
+        ring_and_fail()
+    assert noted() == ["noted 1", "noted 2"]
+
+
+def test_the_others_run_after_the_commit_as_ever(django_capture_on_commit_callbacks: Any) -> None:
+    on(RangForSure, note, listen)
+    with django_capture_on_commit_callbacks(execute=True):
+        publish(RangForSure(5))
+        assert heard == [5]
+        assert PendingEvent.objects.get().handlers == ["kernel.tests.test_events.listen"]
+    assert heard == [5, 5]
+
+
+def test_what_fails_within_is_taken_back_and_tried_again(django_capture_on_commit_callbacks: Any) -> None:
+    on(RangForSure, note)
+    failures.append(RuntimeError("no pencil"))
+    with django_capture_on_commit_callbacks(execute=True):
+        publish(RangForSure(6))
+        assert (noted(), heard) == ([], [])
+        assert PendingEvent.objects.get().handlers == ["kernel.tests.test_events.note"]
+    assert (noted(), heard) == (["noted 6"], [6])
+    assert not PendingEvent.objects.exists()
+
+
+def test_what_failed_within_survives_a_crash() -> None:
+    on(RangForSure, note)
+    failures.append(RuntimeError("no pencil"))
+    # The callbacks of this commit are never run: the process is gone.
+    publish(RangForSure(7))
+    let_time_pass()
+    assert retry_pending() == 1
+    assert (noted(), heard) == (["noted 7"], [7])

@@ -5,10 +5,10 @@ from uuid import uuid4
 
 import pytest
 from django.db import IntegrityError, transaction
-from django.db.models import CharField, DateTimeField, UUIDField
+from django.db.models import BigAutoField, CharField, DateTimeField, UUIDField
 
 from kernel.models import Job, PendingEvent
-from kernel.statements import Change, Given, Statement, carry_out, inserting
+from kernel.statements import Change, Given, GivenMany, PairAmong, Statement, carry_out, inserting
 
 pytestmark = pytest.mark.django_db
 
@@ -73,3 +73,33 @@ def test_what_is_carried_out_together_fails_together() -> None:
     with pytest.raises(IntegrityError), transaction.atomic():
         carry_out([inserting(job), inserting(job)])
     assert not Job.objects.exists()
+
+
+@pytest.mark.usefixtures("_events")
+def test_many_values_are_found_by_one_parameter() -> None:
+    all_ids = list(PendingEvent.objects.order_by("pk").values_list("pk", flat=True))
+    some = [all_ids[0], all_ids[3], 10**12]
+    found = PendingEvent.objects.filter(pk__among=some).order_by("pk")
+    assert list(found.values_list("pk", flat=True)) == [all_ids[0], all_ids[3]]
+    assert PendingEvent.objects.filter(name__among=["b", "a' OR 'a' = 'a"]).count() == 1
+    assert not PendingEvent.objects.filter(pk__among=[]).exists()
+    by_ids = Statement(lambda: PendingEvent.objects.filter(pk__among=GivenMany("ids", BigAutoField())), "pk")
+    assert [by_ids.rows(ids=ids) for ids in (all_ids[:1], [], {all_ids[4]})] == [
+        [(all_ids[0],)],
+        [],
+        [(all_ids[4],)],
+    ]
+    change = Change(lambda: PendingEvent.objects.filter(pk__among=GivenMany("ids", BigAutoField())), attempts=2,
+                    run_after=Given("at", DateTimeField()))  # fmt: skip
+    with transaction.atomic():
+        carry_out([change.command(ids=all_ids[:2], at=AT)])
+    assert list(PendingEvent.objects.order_by("pk").values_list("attempts", flat=True)) == [2, 2, 0, 0, 0]
+
+
+@pytest.mark.usefixtures("_events")
+def test_pairs_are_found_as_pairs() -> None:
+    first, *_, last = PendingEvent.objects.order_by("pk").values_list("pk", flat=True)
+    found = Statement(lambda: PendingEvent.objects.filter(PairAmong("pk", "name", "pairs"), is_dead=False), "pk")
+    assert found.rows(pairs=[(first, "a"), (last, "a"), (10**12, "b")]) == [(first,)]
+    assert sorted(found.rows(pairs=[(first, "a"), (last, "b")])) == [(first,), (last,)]
+    assert found.rows(pairs=[(first, "a' OR 'a' = 'a")]) == []
