@@ -7,9 +7,10 @@ from typing import Any
 
 from django.db import transaction
 
+from formulas.accounts import Markets
 from formulas.engine.records import score_of
 from formulas.models import Formula, Publication
-from formulas.records import Markets, append_days, due_publications, entries_of
+from formulas.records import append_days, due_publications, entries_of
 from kernel import jobs
 from kernel.errors import DomainError
 from kernel.models import Job, JobStatus

@@ -184,13 +184,14 @@ def keep(bars: Bars, terms: Terms) -> Curve | Kept:
     lowest = float(bars.close[entry:].min(initial=np.inf))
     if broker.units == 0.0 or broker.trades or not broker.cash + broker.units * lowest > 0.0:
         # Nothing could be bought so soon, or it was lost: that the account itself has to go through.
-        return run_account(_holding(), bars, terms)[0]
+        return run_account(holding(), bars, terms)[0]
     broker.advance(len(bars) - 1, bars.row(len(bars) - 1))
     return Kept(broker, bars, terms.initial_capital, entry)
 
 
 @cache
-def _holding() -> Program:
+def holding() -> Program:
+    """What buys as soon as it can, and keeps it."""
     return compile_formula("buy()")
 
 

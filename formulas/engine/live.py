@@ -4,17 +4,26 @@ from __future__ import annotations
 
 import hashlib
 import struct
+from typing import TYPE_CHECKING
 
 import numpy as np
+from numpy.typing import NDArray
 
 from formulas.engine.bars import Bar, Bars
-from formulas.engine.broker import BROKER_DOUBLES, Broker, Terms
+from formulas.engine.broker import BROKER_DOUBLES, Broker, Terms, opened
 from formulas.engine.decisions import Decision, Judge, exit_of, with_exit
-from formulas.engine.native import kernels_for
+from formulas.engine.metrics import Curve
+from formulas.engine.native import kernels_at_hand, kernels_for
 from formulas.engine.program import Program
 from formulas.engine.stepper import Stepper
 from formulas.engine.tape import Tape
+from formulas.engine.trades import Trades
 from formulas.engine.vocabulary import PROTECTIONS
+
+if TYPE_CHECKING:
+    from formulas.engine.kernels.loading import Kernels
+
+Floats = NDArray[np.float64]
 
 HEADER = struct.Struct("<4sB32sqqq")
 ACCOUNT_STATE = struct.Struct(f"<{BROKER_DOUBLES}d")
@@ -94,15 +103,49 @@ class LiveProgram:
             for bar in bars.rows():
                 self.advance(bar)
             return
-        terms = None if self.broker is None else self._terms
-        tape = Tape(self.program, bars, range(len(self.program.nodes)), terms=terms)
-        for start in range(0, len(bars), BARS_AT_ONCE):
-            tape.advance(kernels, start, min(start + BARS_AT_ONCE, len(bars)))
+        self._run(kernels, bars)
+
+    def follow(self, bars: Bars) -> Curve:
+        """Take more bars, and give what the account came to over them; `values` are not those of the last one.
+
+        The numbers of bars in its trades, of which the open one is the last, count from the very first bar. Raises
+        BarError where they do not follow the last one, and ValueError where no account is kept.
+        """
+        if self.broker is None:
+            raise ValueError("no account is kept")
+        start, before = self.broker.equity, len(self.broker.trades)
+        kernels = kernels_for(len(bars) * len(self.program.nodes)) or kernels_at_hand()
+        if kernels is None or not len(bars):
+            equity, held = self._step(self.broker, bars)
+            trades = Trades.of(self.broker.all_trades()[before:])
+        else:
+            self._stepper.check(bars.row(0))
+            tape = self._run(kernels, bars)
+            equity, held, trades = tape.equity, tape.held, tape.trades()
+        return Curve(start, bars.time, equity, held, trades)
+
+    def _run(self, kernels: Kernels, bars: Bars) -> Tape:
+        """Take bars in machine code."""
+        first, terms = self.bars, None if self.broker is None else self._terms
+        tape = Tape(self.program, bars, range(len(self.program.nodes)), terms=terms, first=first)
+        if first:
+            tape.resume(self._stepper.dump(), opened(self._terms) if self.broker is None else self.broker.dump())
+        for start in range(first, first + len(bars), BARS_AT_ONCE):
+            tape.advance(kernels, start, min(start + BARS_AT_ONCE, first + len(bars)))
         self._stepper.load(tape.state)
-        self._stepper.bars, self._stepper.last_time = len(bars), int(bars.time[-1])
-        self._judge.refused = tape.refused
+        self._stepper.bars, self._stepper.last_time = first + len(bars), int(bars.time[-1])
+        self._judge.refused += tape.refused
         if self.broker is not None:
             self.broker.load(tape.account)
+        return tape
+
+    def _step(self, broker: Broker, bars: Bars) -> tuple[Floats, NDArray[np.bool_]]:
+        """Take bars in plain Python; the equity and whether something was held at each close."""
+        equity, held = np.empty(len(bars)), np.zeros(len(bars), dtype=np.bool_)
+        for place, bar in enumerate(bars.rows()):
+            self.advance(bar)
+            equity[place], held[place] = broker.equity, broker.units != 0.0
+        return equity, held
 
     def snapshot(self) -> bytes:
         """The whole state; its end is the SHA-256 of the rest."""

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import lru_cache
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -31,7 +31,8 @@ class Tape:
 
     `wanted` are the nodes whose values are asked for, `given` columns of nodes that are known over all bars already.
     With `terms` an account is kept: `equity` and whether something is `held` at each close, and its trades. A `late`
-    account hears of every decision one bar later.
+    account hears of every decision one bar later. Where the bars are not the first ones, `first` is the number of the
+    first of them, and `resume` says how things stood before it.
     """
 
     def __init__(
@@ -42,6 +43,7 @@ class Tape:
         given: Mapping[int, Floats] | None = None,
         terms: Terms | None = None,
         late: bool = False,
+        first: int = 0,
     ) -> None:
         given = given or {}
         self._wanted = tuple(wanted)
@@ -64,13 +66,18 @@ class Tape:
             late,
             terms is not None,
             LOG_ROOM,
-            address(self.equity),
-            address(self.held),
+            _address(self.equity, first),
+            _address(self.held, first),
             self._layout.memory,
         )
-        first = int(self._tape[drivers.SOURCES])
+        sources = int(self._tape[drivers.SOURCES])
         for place, column in enumerate(self._given):
-            self._tape[first + drivers.PAIR_INTS * place] = 0 if column is None else address(column)
+            self._tape[sources + drivers.PAIR_INTS * place] = 0 if column is None else _address(column, first)
+
+    def resume(self, state: Floats, account: Sequence[float]) -> None:
+        """Go on from `state` and `account` as another tape had them; for one on which all nodes are wanted."""
+        self._state[: self._layout.memory] = state
+        self._account[:] = account
 
     @property
     def refused(self) -> int:
@@ -92,7 +99,7 @@ class Tape:
         found = {node: np.empty(stop - start) for node in self._wanted}
         first = int(self._tape[drivers.SINKS]) + 1
         for place, column in enumerate(found.values()):
-            self._tape[first + drivers.PAIR_INTS * place] = address(column) - column.itemsize * start
+            self._tape[first + drivers.PAIR_INTS * place] = _address(column, start)
         if self._run is None:
             self._run = kernels.bound_run(self._tape, self._state, self._columns, self._account, self._log)
         at = start
@@ -119,6 +126,11 @@ class Tape:
 @lru_cache(maxsize=16)
 def _opened(terms: Terms) -> Floats:
     return np.array(opened(terms))
+
+
+def _address(column: NDArray[Any], first: int) -> int:
+    """Where bar 0 would stand if the column, which begins with the bar `first`, began with it."""
+    return address(column) - column.itemsize * first
 
 
 def _column(name: int | str, bars: Bars, given: Mapping[int, Floats]) -> Floats | None:

@@ -67,11 +67,18 @@ class Publication(CreatedModel):
 
 
 class PublishedSymbol(models.Model):
-    """One instrument of a publication's universe, and the deployment that raises its signals there."""
+    """One instrument of a publication's universe, and the deployment that raises its signals there.
+
+    `account` is how the record's account stood at the last bar of the newest day on record, `market` that of one who
+    bought and held: snapshots of the engine, good as long as the series of bars has the same `edition`.
+    """
 
     publication = models.ForeignKey(Publication, on_delete=models.CASCADE, related_name="symbols")
     instrument = models.ForeignKey(Instrument, on_delete=models.PROTECT, related_name="publications")
     deployment = models.ForeignKey(Deployment, on_delete=models.PROTECT, related_name="publications")
+    account = models.BinaryField(null=True, editable=False)
+    market = models.BinaryField(null=True, editable=False)
+    edition = models.BigIntegerField(null=True, editable=False)
 
     class Meta:
         ordering = ["pk"]

@@ -8,11 +8,15 @@ from typing import Any
 import pytest
 
 from datafeed.models import Bar, Instrument
-from formulas import engine, records, scoring
+from datafeed.services.editions import note_rewritten
+from formulas import accounts, engine, records, scoring
 from formulas.engine.backtest import backtest
 from formulas.engine.chain import first_broken
 from formulas.engine.command import answer
-from formulas.models import Deployment, Formula, Publication, RecordDay, Subscription
+from formulas.engine.compiler import compile_formula
+from formulas.engine.live import LiveProgram
+from formulas.models import Deployment, Formula, Publication, PublishedSymbol, RecordDay, Subscription
+from formulas.records import FIELDS
 from formulas.tests.conftest import DAY, FIRST_DAY, Market
 from kernel import clock, jobs
 from kernel.models import Job
@@ -21,6 +25,7 @@ pytestmark = pytest.mark.django_db
 
 V1 = "/api/v1"
 IN_AND_OUT = "if crossover(close, sma(close, 3)): buy()\nif crossunder(close, sma(close, 3)): sell()"
+STOPPED = "if crossover(close, sma(close, 3)): buy()\nstop_loss(pct=2)\ntake_profit(pct=3)"
 WAVE = [10.0, 10.5, 11.0, 10.2, 9.5, 9.0, 9.8, 10.4]
 Publish = Callable[..., Any]
 
@@ -440,26 +445,72 @@ def test_a_record_of_today_that_is_up_to_date_costs_no_look_at_bars(
     published = publish(ann, formula_of(ann)).json()
     assert published["verified"]
     with monkeypatch.context() as blind:
-        blind.setattr(records, "read_bars", lambda *args, **options: 1 / 0)
+        blind.setattr(accounts, "read_bars", lambda *args, **options: 1 / 0)
         assert records.due_publications() == []
     market.close_bars(WAVE[:3])
     now += timedelta(days=2, hours=1)
     assert len(records.due_publications()) == 1
 
 
+@pytest.fixture
+def runs(monkeypatch: Any) -> list[int]:
+    """How many bars the accounts of records went over, one after the other."""
+    seen: list[int] = []
+    real = LiveProgram.follow
+
+    def follow(program: LiveProgram, bars: Any) -> Any:
+        if program.program.canonical != compile_formula("buy()").canonical:
+            seen.append(len(bars))
+        return real(program, bars)
+
+    monkeypatch.setattr(LiveProgram, "follow", follow)
+    return seen
+
+
 def test_many_days_are_caught_up_in_one_run_over_the_bars(
-    person: Any, formula_of: Any, publish: Publish, market: Market, monkeypatch: Any
+    person: Any, formula_of: Any, publish: Publish, market: Market, runs: list[int]
 ) -> None:
     ann = person("ann")
     publish(ann, formula_of(ann, IN_AND_OUT))
     market.close_bars(WAVE * 9)
-    runs: list[int] = []
-    real = records.run_account
-
-    def run(program: Any, bars: Any, terms: Any) -> Any:
-        runs.append(len(bars))
-        return real(program, bars, terms)
-
-    monkeypatch.setattr(records, "run_account", run)
     assert keep_records() == 71
-    assert runs == [88]
+    assert runs == [87], "but for the bar of the day that is not over"
+
+
+@pytest.mark.parametrize("code", [IN_AND_OUT, STOPPED])
+def test_a_day_costs_its_own_bars_and_comes_to_what_a_run_over_all_does(
+    person: Any, formula_of: Any, publish: Publish, market: Market, runs: list[int], code: str
+) -> None:
+    ann = person("ann")
+    publish(ann, formula_of(ann, code))
+    for close in WAVE * 3:
+        market.close_bars([close])
+        keep_records()
+    assert runs == [17, *[1] * 22], "the first has what was before the publication as well"
+    publication, symbol = Publication.objects.get(), PublishedSymbol.objects.get()
+    symbol.account = None
+    whole = accounts.days_of(publication, symbol, accounts.Markets(), 0, FIRST_DAY + 100 * DAY)
+    days = publication.days.order_by("day").values_list(*FIELDS)
+    assert sum(day[-1] for day in days) > 1, "trades are to close on different days"
+    assert [day[1:] for day in days] == [
+        (whole.net_return[day], whole.exposure[day], whole.market_return[day], whole.closed_trades[day])
+        for day, *_ in days
+    ]
+
+
+def test_an_account_is_run_anew_where_its_snapshot_is_not_to_be_believed(
+    person: Any, formula_of: Any, publish: Publish, market: Market, runs: list[int]
+) -> None:
+    ann = person("ann")
+    publish(ann, formula_of(ann, IN_AND_OUT))
+    market.close_bars(WAVE)
+    keep_records()
+    note_rewritten(series_id=market.series.pk)
+    market.close_bars(WAVE)
+    keep_records()
+    PublishedSymbol.objects.update(account=b"damaged")
+    market.close_bars(WAVE)
+    keep_records()
+    market.close_bars(WAVE)
+    keep_records()
+    assert runs == [23, 31, 39, 8]

@@ -11,10 +11,11 @@ import pytest
 
 from datafeed.models import Bar
 from formulas import engine, scoring
+from formulas.accounts import Markets
 from formulas.engine.backtest import backtest
 from formulas.engine.command import answer
 from formulas.models import Formula, Publication
-from formulas.records import Markets, append_days
+from formulas.records import append_days
 from formulas.scoring import rate
 from formulas.services import Costs, change_formula, create_formula, publish_formula
 from formulas.tests.conftest import DAY, FIRST_DAY, Market
