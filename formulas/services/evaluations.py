@@ -1,20 +1,20 @@
 """What running deployments decided becomes signals, alerts and a note of how far each has come."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any, NamedTuple
 
-from django.db import IntegrityError, transaction
+from django.db import transaction
 from django.db.models import BigAutoField, BigIntegerField, Q
 from django.db.models.functions import Coalesce
 
 from formulas import engine
 from formulas.events import AlertRaised, SignalRaised
 from formulas.models import Deployment, Signal
-from kernel.bulk import insert_all
+from kernel.bulk import insert_new
 from kernel.events import publish_many
-from kernel.statements import Change, Command, Given, GivenMany, Statement, carry_out
+from kernel.statements import Change, Given, GivenMany, Statement, carry_out, journey
 
 
 class Decided(NamedTuple):
@@ -72,20 +72,26 @@ def record_evaluations(*, evaluated: Sequence[Evaluated]) -> list[Signal]:
     """
     decided = [one for group in evaluated for one in group.decided]
     ids = {one.deployment_id for one in decided}
-    deployments = {row[0]: _Deciding._make(row) for row in _DECIDING.rows(ids=ids)} if ids else {}
+    deployments = _come(evaluated, ids)
     decided = [one for one in decided if one.deployment_id in deployments]
     orders = [one for one in decided if one.decision.side is not None]
     signals = _raise_signals([(one, _signal_of(deployments[one.deployment_id], one)) for one in orders])
-    carry_out([_remembering(group) for group in evaluated])
     raised = [_event_of(deployments[one.deployment_id], one.decision, signal) for one, signal in signals]
     alerts = [_alert_of(deployments[one.deployment_id], one.decision) for one in decided if one.decision.side is None]
     publish_many([*raised, *alerts])
     return [signal for _, signal in signals]
 
 
-def _remembering(group: Evaluated) -> Command:
-    """What notes that all of these have come to the same bar, unless another process went further."""
-    return _COME.command(ids=group.deployment_ids, through=group.through, warm_from=group.warm_from)
+def _come(evaluated: Sequence[Evaluated], ids: Collection[int]) -> dict[int, _Deciding]:
+    """Note that all have come to their bar, unless another process went further; those of `ids` that still run."""
+    notes = [
+        _COME.command(ids=group.deployment_ids, through=group.through, warm_from=group.warm_from) for group in evaluated
+    ]
+    if not ids:
+        carry_out(notes)
+        return {}
+    *_, found = journey([*notes, _DECIDING.command(ids=ids)])
+    return {row[0]: _Deciding._make(row) for row in _DECIDING.converted(found)}
 
 
 def _signal_of(deployment: _Deciding, one: Decided) -> Signal:
@@ -111,23 +117,8 @@ Raised = tuple[Decided, Signal]
 
 def _raise_signals(new: Sequence[Raised]) -> list[Raised]:
     """Write the signals, all in one statement; those that were there already are left out."""
-    if not new:
-        return []
-    try:
-        with transaction.atomic():
-            insert_all([signal for _, signal in new])
-    except IntegrityError:
-        return [one for one in new if _raise_alone(one[1])]
-    return list(new)
-
-
-def _raise_alone(signal: Signal) -> bool:
-    try:
-        with transaction.atomic():
-            signal.save(force_insert=True)
-    except IntegrityError:
-        return False
-    return True
+    raised = set(map(id, insert_new([signal for _, signal in new], ["deployment_id", "bar_time", "side"])))
+    return [one for one in new if id(one[1]) in raised]
 
 
 def _event_of(deployment: _Deciding, decision: engine.Decision, signal: Signal) -> SignalRaised:

@@ -11,13 +11,14 @@ from notifications.services.channels import (
     verify_channel,
 )
 from notifications.services.deliveries import forget_old_deliveries, retry_deliveries
-from notifications.services.log import NewNotification, create_notification, create_notifications, notify_user
+from notifications.services.log import create_notification, create_notifications, notify_user
 from notifications.services.memberships import (
     join_stream,
     leave_stream,
     sync_memberships,
     sync_subscription,
 )
+from notifications.services.new import NewNotification
 from notifications.services.preferences import save_preferences
 from notifications.services.published import (
     has_waiting,

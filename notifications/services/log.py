@@ -1,80 +1,31 @@
 """The log: adding to streams."""
 
-from collections import Counter
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, fields
+from collections.abc import Sequence
 from datetime import datetime, timedelta
-from decimal import Decimal
 from typing import Any, cast
 
 from django.db import DEFAULT_DB_ALIAS, transaction
 from django.db.models import (
     BigAutoField,
     CharField,
-    Count,
     DateTimeField,
     Exists,
-    F,
     OuterRef,
     PositiveBigIntegerField,
-    Q,
-    Subquery,
 )
 
 from kernel import clock
-from kernel.bulk import change_all, insert_all
+from kernel.bulk import changing_all, inserting_all
 from kernel.events import publish_many
-from kernel.realtime import encode
-from kernel.statements import Change, Given, GivenMany, PairAmong, Statement, carry_out, inserting
+from kernel.statements import Change, Given, GivenMany, Statement, carry_out, inserting
 from notifications.events import NotificationCreated
-from notifications.models import FanOut, HeldBack, Kind, Membership, Notification, Priority, Stream
-from notifications.selectors import message_of, stream_of_user
+from notifications.models import FanOut, HeldBack, Kind, Membership, Notification, Stream
+from notifications.selectors import stream_of_user
 from notifications.services.memberships import find_or_begin_stream, join_stream
+from notifications.services.new import NewNotification
+from notifications.services.told import names_of, told_before
 
-MINUTE = timedelta(minutes=1)
 TICK = timedelta(microseconds=1)
-
-Name = tuple[int, str, str]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class NewNotification:
-    """What a stream is to tell. Scores are 0 to 100; `data` and `posted` are plain JSON.
-
-    A stream tells the same `dedup_key` or `external_id` once. Where it has told `most_a_minute` within the last
-    minute, this is held back, to be told as one of many by a summary; it needs a `dedup_key` for that.
-    """
-
-    stream_name: str
-    type: str
-    title: str
-    message: str
-    priority: str = Priority.MEDIUM
-    source: str = ""
-    symbol: str | None = None
-    topic: str | None = None
-    confidence_score: Decimal | None = None
-    urgency_score: Decimal | None = None
-    promise_score: Decimal | None = None
-    data: Mapping[str, Any] | None = None
-    sender_id: int | None = None
-    external_id: str = ""
-    dedup_key: str = ""
-    posted: Mapping[str, Any] | None = None
-    most_a_minute: int | None = None
-
-    def row(self, stream: Stream, kind_seq: int) -> Notification:
-        """The notification at the head of `stream`, made at its `told_at`."""
-        told = {name: getattr(self, name) for name in _COLUMNS}
-        row = Notification(
-            stream=stream, seq=stream.head, kind_seq=kind_seq, created_at=stream.told_at or clock.now(), **told
-        )
-        row.data = dict(self.data or {})
-        row.text = encode(message_of(row, stream, self.posted))
-        return row
-
-
-_COLUMNS = tuple({one.name for one in fields(NewNotification)} - {"stream_name", "posted", "most_a_minute"})
 
 
 def create_notification(**values: Any) -> Notification:
@@ -86,7 +37,7 @@ def create_notification(**values: Any) -> Notification:
     return cast(Notification, row)  # nothing is held back where no limit was named
 
 
-@transaction.atomic
+@transaction.atomic(savepoint=False)
 def create_notifications(*, new: Sequence[NewNotification]) -> list[Notification | None]:
     """Add many rows at the cost of one or two; the row of each in the same order, none for what is held back."""
     return _add(new, _lock_streams({one.stream_name for one in new}))
@@ -134,16 +85,14 @@ class _Page:
     def __init__(self, streams: dict[str, Stream], new: Sequence[NewNotification]) -> None:
         self.rows: list[Notification] = []
         self._streams = streams
-        self._told = _told_before(streams, new)
-        self._held = _held_before(streams, new)
-        self._recent = _told_lately(streams, new)
-        self._numbers = _kind_numbers(streams, new)
+        before = told_before(streams, new)
+        self._told, self._held, self._recent, self._numbers = before.rows, before.held, before.lately, before.numbers
         self._new_kinds: list[Kind] = []
         self._newly_held: list[HeldBack] = []
 
     def add(self, one: NewNotification) -> Notification | None:
         stream = self._streams[one.stream_name]
-        for name in _names_of(stream.pk, one):
+        for name in names_of(stream.pk, one):
             if name in self._told:
                 return self._told[name]
         if self._is_held_back(one, stream):
@@ -168,7 +117,7 @@ class _Page:
         self._numbers[kind] = self._numbers.get(kind, 0) + 1
         row = one.row(stream, self._numbers[kind])
         self._recent[stream.pk] += 1
-        self._told |= dict.fromkeys(_names_of(stream.pk, one), row)
+        self._told |= dict.fromkeys(names_of(stream.pk, one), row)
         self.rows.append(row)
         return row
 
@@ -180,9 +129,10 @@ class _Page:
             grown = _GROWN.command(id=row.stream_id, head=row.stream.head, told_at=row.stream.told_at)
             carry_out([inserting(row), inserting(FanOut(notification=row)), grown])
             return
-        insert_all(self.rows)
-        insert_all([FanOut(notification=row) for row in self.rows])
-        change_all(list({row.stream_id: row.stream for row in self.rows}.values()), ["head", "told_at"])
+        streams = list({row.stream_id: row.stream for row in self.rows}.values())
+        fan_outs = [FanOut(notification=row) for row in self.rows]
+        heads = changing_all(streams, ["head", "told_at"])
+        carry_out([*inserting_all(self.rows), *inserting_all(fan_outs), *heads])
 
 
 _GROWN = Change(
@@ -195,87 +145,6 @@ _GROWN = Change(
 def _later(told_at: datetime | None) -> datetime:
     """Now, but after `told_at`, whatever this machine's clock says: a stream's rows are ordered by time as by `seq`."""
     return max(clock.now(), told_at + TICK) if told_at else clock.now()
-
-
-def _names_of(stream_id: int, one: NewNotification | Notification) -> list[Name]:
-    """By what a stream may know `one` already."""
-    names = ((stream_id, "dedup", one.dedup_key), (stream_id, "external", one.external_id))
-    return [name for name in names if name[2]]
-
-
-def _told_before(streams: dict[str, Stream], new: Sequence[NewNotification]) -> dict[Name, Notification]:
-    keys = {(streams[one.stream_name].pk, one.dedup_key) for one in new if one.dedup_key}
-    names = {(streams[one.stream_name].pk, one.external_id) for one in new if one.external_id}
-    found = [*(_TOLD_BY_KEY.rows(pairs=keys) if keys else ()), *(_TOLD_BY_NAME.rows(pairs=names) if names else ())]
-    if not found:
-        return {}
-    rows = Notification.objects.filter(pk__in=[pk for (pk,) in found]).select_related("stream")
-    return {name: row for row in rows for name in _names_of(row.stream_id, row)}
-
-
-_TOLD_BY_KEY = Statement(
-    lambda: Notification.objects.filter(PairAmong("stream_id", "dedup_key", "pairs"), ~Q(dedup_key="")), "pk"
-)
-_TOLD_BY_NAME = Statement(
-    lambda: Notification.objects.filter(PairAmong("stream_id", "external_id", "pairs"), ~Q(external_id="")), "pk"
-)
-
-
-def _held_before(streams: dict[str, Stream], new: Sequence[NewNotification]) -> set[tuple[int, str]]:
-    keys = {(streams[one.stream_name].pk, one.dedup_key) for one in new if one.most_a_minute is not None}
-    return {(stream_id, key) for stream_id, key in _HELD.rows(pairs=keys)} if keys else set()
-
-
-_HELD = Statement(
-    lambda: HeldBack.objects.filter(PairAmong("stream_id", "dedup_key", "pairs")), "stream_id", "dedup_key"
-)
-
-
-def _told_lately(streams: dict[str, Stream], new: Sequence[NewNotification]) -> Counter[int]:
-    """How many rows each stream that has a limit has told within the last minute, counted no further than the limit."""
-    since = clock.now() - MINUTE
-    limits = {streams[one.stream_name].pk: one.most_a_minute for one in new if one.most_a_minute is not None}
-    busy = [one.pk for one in streams.values() if one.pk in limits and one.told_at and one.told_at > since]
-    if not busy:
-        return Counter()
-    rows = Notification.objects.filter(
-        stream_id__in=busy, seq__gt=F("stream__head") - max(limits.values()), created_at__gt=since
-    )
-    return Counter(dict(rows.order_by().values_list("stream_id").annotate(Count("pk"))))
-
-
-def _kind_numbers(streams: dict[str, Stream], new: Sequence[NewNotification]) -> dict[Name, int]:
-    """The last number of each kind that the streams have told before."""
-    if len(new) == 1:
-        kind = (streams[new[0].stream_name].pk, new[0].type, new[0].priority)
-        last = _LAST_OF_KIND.first(**dict(zip(("stream_id", "type", "priority"), kind, strict=True)))
-        return {kind: last[0] or 0} if last else {}
-    ids, types = [stream.pk for stream in streams.values()], {one.type for one in new}
-    return {tuple(kind): last or 0 for *kind, last in _LAST_OF_KINDS.rows(streams=ids, types=types)}
-
-
-def _last_of_kind() -> Subquery:
-    same = Notification.objects.filter(
-        stream_id=OuterRef("stream_id"), type=OuterRef("type"), priority=OuterRef("priority")
-    )
-    return Subquery(same.order_by("-seq").values("kind_seq")[:1])
-
-
-_LAST_OF_KIND = Statement(
-    lambda: Kind.objects.filter(
-        stream_id=Given("stream_id", BigAutoField()),
-        type=Given("type", CharField()),
-        priority=Given("priority", CharField()),
-    ),
-    _last_of_kind(),
-)
-_LAST_OF_KINDS = Statement(
-    lambda: Kind.objects.filter(
-        stream__pk__among=GivenMany("streams", BigAutoField()), type__among=GivenMany("types", CharField())
-    ),
-    *("stream_id", "type", "priority"),
-    _last_of_kind(),
-)
 
 
 @transaction.atomic

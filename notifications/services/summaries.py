@@ -4,7 +4,8 @@ from django.db import transaction
 
 from kernel import clock
 from notifications.models import HeldBack, Notification, Stream
-from notifications.services.log import MINUTE, create_notification
+from notifications.services.log import create_notification
+from notifications.services.told import MINUTE
 
 MOST_STREAMS = 100
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Sequence
 from functools import lru_cache
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeVar
 
 from django.db import DEFAULT_DB_ALIAS, connections
 from django.db import models as kinds
@@ -16,51 +16,82 @@ NUMBERS = {
 }
 
 Preparing = Callable[[Any], Any]
+Command = tuple[str, Sequence[Any]]
+M = TypeVar("M", bound=Model)
 
 
 def insert_all(rows: Sequence[Model]) -> None:
-    """Write `rows`, all of one model, as `bulk_create` would; primary keys that the database gives are noted."""
+    """Write `rows`, all of one model, as `bulk_create` would; the primary keys that the database gives are noted."""
+    _insert(rows, "", [])
+
+
+def insert_new(rows: Sequence[M], unique: Sequence[str]) -> list[M]:
+    """Write those of `rows` that no constraint keeps out, and give them; the fields `unique` tell all rows apart."""
+    found = {tuple(values): pk for pk, *values in _insert(rows, " ON CONFLICT DO NOTHING", unique)}
+    new = []
+    for row in rows:
+        row.pk = found.get(tuple(getattr(row, name) for name in unique))
+        if row.pk is not None:
+            new.append(row)
+    return new
+
+
+def _insert(rows: Sequence[Model], otherwise: str, told: Sequence[str]) -> list[Sequence[Any]]:
+    """The primary key, and the fields `told`, of each row that was written, in order."""
     if not rows:
-        return
-    connection = connections[DEFAULT_DB_ALIAS]
-    model, is_known = type(rows[0]), rows[0].pk is not None
-    into, places, _ = insertion(model, is_known=is_known)
-    values = [values_to_insert(row, is_known=is_known) for row in rows]
+        return []
+    connection, model = connections[DEFAULT_DB_ALIAS], type(rows[0])
+    into, places, _ = insertion(model, is_known=False)
+    fields = [model._meta.pk, *(model._meta.get_field(name) for name in told)]
+    names = ", ".join(connection.ops.quote_name(str(getattr(field, "column", ""))) for field in fields)
+    values = [values_to_insert(row, is_known=False) for row in rows]
+    found: list[Sequence[Any]] = []
     with connection.cursor() as cursor:
-        if is_known and connection.vendor == "sqlite":
-            cursor.executemany(f"{into} VALUES {places}", values)
-            return
         for start in range(0, len(rows), AT_ONCE):
             some = values[start : start + AT_ONCE]
-            sql = f"{into} VALUES {', '.join([places] * len(some))}"
-            key = f" RETURNING {connection.ops.quote_name(str(model._meta.pk.column))}"
-            cursor.execute(sql if is_known else sql + key, [one for row in some for one in row])
-            if not is_known:
-                for row, (pk,) in zip(rows[start : start + AT_ONCE], cursor.fetchall(), strict=True):
-                    row.pk = pk
+            sql = f"{into} VALUES {', '.join([places] * len(some))}{otherwise} RETURNING {names}"
+            cursor.execute(sql, [one for row in some for one in row])
+            found += cursor.fetchall()
+    if not otherwise:
+        for row, (pk, *_) in zip(rows, found, strict=True):
+            row.pk = pk
+    return found
 
 
-def change_all(rows: Sequence[Model], names: Sequence[str]) -> None:
-    """Write these fields of `rows`, all of one model and each of them once, as `bulk_update` would."""
+def inserting_all(rows: Sequence[Model]) -> list[Command]:
+    """What writes `rows`, all of one model, as `bulk_create` would; their primary keys are known already."""
     if not rows:
-        return
+        return []
+    into, places, _ = insertion(type(rows[0]))
+    values = [values_to_insert(row) for row in rows]
+    if connections[DEFAULT_DB_ALIAS].vendor == "sqlite":
+        return [(f"{into} VALUES {places}", own) for own in values]
+    return [_together(into, places, values[start : start + AT_ONCE]) for start in range(0, len(values), AT_ONCE)]
+
+
+def _together(into: str, places: str, values: Sequence[Sequence[Any]]) -> Command:
+    return f"{into} VALUES {', '.join([places] * len(values))}", [one for row in values for one in row]
+
+
+def changing_all(rows: Sequence[Model], names: Sequence[str]) -> list[Command]:
+    """What writes the fields `names` of `rows`, all of one model and each of them once, as `bulk_update` would."""
+    if not rows:
+        return []
     connection, meta = connections[DEFAULT_DB_ALIAS], rows[0]._meta
     quote = connection.ops.quote_name
     fields: list[Field[Any, Any]] = [*(field for field in meta.local_concrete_fields if field.name in names), meta.pk]
     values = [[field.get_db_prep_save(getattr(row, field.attname), connection) for field in fields] for row in rows]
     table, columns = quote(meta.db_table), [quote(str(field.column)) for field in fields]
-    with connection.cursor() as cursor:
-        if connection.vendor == "sqlite":
-            changes = ", ".join(f"{column} = %s" for column in columns[:-1])
-            cursor.executemany(f"UPDATE {table} SET {changes} WHERE {columns[-1]} = %s", values)  # noqa: S608  our names
-            return
-        changes = ", ".join(f"{column} = new.{column}" for column in columns[:-1])
-        lists = ", ".join(f"%s::{field.cast_db_type(connection)}[]" for field in fields)
-        cursor.execute(
-            f"UPDATE {table} SET {changes} FROM unnest({lists}) AS new ({', '.join(columns)}) "  # noqa: S608  our names
-            f"WHERE {table}.{columns[-1]} = new.{columns[-1]}",
-            [list(column) for column in zip(*values, strict=True)],
-        )
+    if connection.vendor == "sqlite":
+        changes = ", ".join(f"{column} = %s" for column in columns[:-1])
+        return [(f"UPDATE {table} SET {changes} WHERE {columns[-1]} = %s", own) for own in values]  # noqa: S608  our names
+    changes = ", ".join(f"{column} = new.{column}" for column in columns[:-1])
+    lists = ", ".join(f"%s::{field.cast_db_type(connection)}[]" for field in fields)
+    sql = (
+        f"UPDATE {table} SET {changes} FROM unnest({lists}) AS new ({', '.join(columns)}) "  # noqa: S608  our names
+        f"WHERE {table}.{columns[-1]} = new.{columns[-1]}"
+    )
+    return [(sql, [list(column) for column in zip(*values, strict=True)])]
 
 
 class Insertion(NamedTuple):

@@ -2,16 +2,17 @@
 
 import json
 from collections.abc import Callable, Sequence
+from itertools import groupby
+from operator import itemgetter
 from typing import Any
 
 from django.db import connection
 from django.db.models import BooleanField, CharField, Expression, F, Field, IntegerField, Lookup, Model, QuerySet
 from django.db.models.sql import UpdateQuery
 
-from kernel.bulk import insertion, values_to_insert
+from kernel.bulk import Command, insertion, values_to_insert
 
 Row = tuple[Any, ...]
-Command = tuple[str, Sequence[Any]]
 
 
 class Given(Expression):
@@ -108,16 +109,24 @@ class Statement:
 
     def rows(self, *, limit: int | None = None, offset: int = 0, **given: Any) -> list[Row]:
         """What it finds for the values `given`, cut out as a slice of the queryset would be."""
-        plan = self._plan()
-        sql, parameters = plan.sql, [_filled(one, given) for one in plan.parameters]
+        sql, parameters = self.command(**given)
         if limit is not None:
             sql, parameters = f"{sql} LIMIT %s OFFSET %s", [*parameters, limit, offset]
         with connection.cursor() as cursor:
             cursor.execute(sql, parameters)
-            found: list[Row] = cursor.fetchall()
-        return (
-            [tuple(row) for row in plan.compiler.apply_converters(found, plan.converters)] if plan.converters else found
-        )
+            return self.converted(cursor.fetchall())
+
+    def command(self, **given: Any) -> Command:
+        """What asks for it, as one part of a `journey`."""
+        plan = self._plan()
+        return plan.sql, [_filled(one, given) for one in plan.parameters]
+
+    def converted(self, found: list[Row]) -> list[Row]:
+        """What the database found, with Python's values."""
+        plan = self._plan()
+        if not plan.converters:
+            return found
+        return [tuple(row) for row in plan.compiler.apply_converters(found, plan.converters)]
 
     def first(self, **given: Any) -> Row | None:
         rows = self.rows(**given)
@@ -178,12 +187,46 @@ def inserting(row: Model) -> Command:
 def carry_out(commands: Sequence[Command]) -> None:
     """Do all of `commands` in their order, on PostgreSQL in one journey; call it in a transaction."""
     with connection.cursor() as cursor:
-        if connection.vendor == "postgresql" and not connection.settings_dict["OPTIONS"].get("server_side_binding"):
-            parameters = [parameter for _, own in commands for parameter in own]
-            cursor.execute("; ".join(sql for sql, _ in commands), parameters)
-        else:
+        if _is_joined() and commands:
+            cursor.execute(*_joined(commands))
+            return
+        for sql, run in groupby(commands, itemgetter(0)):
+            values = [own for _, own in run]
+            if len(values) == 1:
+                cursor.execute(sql, values[0])
+            else:
+                cursor.executemany(sql, values)
+
+
+def journey(commands: Sequence[Command]) -> list[list[Row]]:
+    """The same, and what each of them found, as the database gives it; nothing for one that only writes."""
+    found: list[list[Row]] = []
+    with connection.cursor() as cursor:
+        if not _is_joined():
             for sql, own in commands:
                 cursor.execute(sql, own)
+                found.append(cursor.fetchall() if cursor.description else [])
+        elif commands:
+            cursor.execute(*_joined(commands))
+            found.append(cursor.fetchall() if cursor.description else [])
+            while cursor.nextset():
+                found.append(cursor.fetchall() if cursor.description else [])
+    return found
+
+
+def answers(*questions: tuple[Statement, dict[str, Any]]) -> list[list[Row]]:
+    """`statement.rows(**given)` of each, on PostgreSQL in one journey."""
+    found = journey([statement.command(**given) for statement, given in questions])
+    return [statement.converted(rows) for (statement, _), rows in zip(questions, found, strict=True)]
+
+
+def _is_joined() -> bool:
+    """Whether the database takes several statements at once."""
+    return connection.vendor == "postgresql" and not connection.settings_dict["OPTIONS"].get("server_side_binding")
+
+
+def _joined(commands: Sequence[Command]) -> Command:
+    return "; ".join(sql for sql, _ in commands), [one for _, own in commands for one in own]
 
 
 def _filled(parameter: Any, given: dict[str, Any]) -> Any:

@@ -5,12 +5,14 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
+from django.contrib.auth import get_user_model
 from django.db import IntegrityError, transaction
 from django.forms import model_to_dict
 
 from kernel import memory
-from kernel.bulk import AT_ONCE, change_all, insert_all
-from kernel.models import Job, PendingEvent
+from kernel.bulk import AT_ONCE, changing_all, insert_all, insert_new, inserting_all
+from kernel.models import Job, PendingEvent, RememberedAnswer
+from kernel.statements import carry_out
 
 pytestmark = pytest.mark.django_db
 
@@ -41,12 +43,12 @@ def test_rows_without_keys_get_theirs_in_order(count: int) -> None:
 @pytest.mark.parametrize("count", [1, AT_ONCE + 2])
 def test_rows_with_keys_keep_theirs(count: int) -> None:
     rows = [Job(kind="sum", parameters={"n": number}, run_after=AT) for number in range(count)]
-    insert_all(rows)
+    carry_out(inserting_all(rows))
     assert {row.pk: row.parameters["n"] for row in Job.objects.all()} == {
         row.pk: number for number, row in enumerate(rows)
     }
     with pytest.raises(IntegrityError), transaction.atomic():
-        insert_all([rows[0]])
+        carry_out(inserting_all([rows[0]]))
 
 
 def test_rows_are_changed_each_in_its_own_way_and_no_other() -> None:
@@ -54,7 +56,7 @@ def test_rows_are_changed_each_in_its_own_way_and_no_other() -> None:
     insert_all(rows)
     for number, row in enumerate(rows):
         row.attempts, row.run_after, row.name = 7 + number, AT + timedelta(days=number), "not written"
-    change_all(rows[:3], ["run_after", "attempts"])
+    carry_out(changing_all(rows[:3], ["run_after", "attempts"]))
     found = PendingEvent.objects.order_by("pk").values_list("name", "attempts", "run_after")
     assert list(found) == [
         *((f"it's {number}", 7 + number, AT + timedelta(days=number)) for number in range(3)),
@@ -65,7 +67,24 @@ def test_rows_are_changed_each_in_its_own_way_and_no_other() -> None:
 def test_nothing_is_written_where_there_is_nothing(django_assert_num_queries: Any) -> None:
     with django_assert_num_queries(0):
         insert_all([])
-        change_all([], ["name"])
+        assert insert_new([], ["name"]) == []
+        carry_out([*inserting_all([]), *changing_all([], ["name"])])
+
+
+def test_what_a_constraint_keeps_out_is_left_out() -> None:
+    user = get_user_model().objects.create(username="ann", email="ann@example.com")
+
+    def answer(key: str) -> RememberedAnswer:
+        return RememberedAnswer(user=user, method="POST", route="r", key=key, body_hash="h")
+
+    first, *others = [answer(key) for key in ("a", "b", "c", "b")]
+    insert_all([first])
+    new = insert_new([answer("a"), *others], ["key", "route"])
+    assert [row.key for row in new[:2]] == ["b", "c"]
+    found = dict(RememberedAnswer.objects.values_list("key", "pk"))
+    assert found == {"a": first.pk, **{row.key: row.pk for row in new}}
+    with pytest.raises(IntegrityError), transaction.atomic():
+        insert_new([RememberedAnswer(user=user, method=None, route="r", key="d", body_hash="h")], ["key"])
 
 
 def test_what_is_settled_is_out_of_the_collectors_way() -> None:
