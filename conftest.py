@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 from django.conf import settings
 from django.db import connection, transaction
+from django.test import TransactionTestCase
 from pytest_django import DjangoDbBlocker
 from rest_framework.test import APIClient
 
@@ -19,6 +20,7 @@ from accounts.tests.people import register
 from datafeed.selectors.held import held_series
 from kernel.background import close_threads
 from kernel.tests.caches import clear_cache
+from kernel.tests.tables import empty_tables, filled_by_migrations
 
 LIMITS = (
     "CALLS_PER_MINUTE",
@@ -56,9 +58,13 @@ def _clean_cache() -> Iterator[None]:
 
 
 @pytest.fixture(scope="session")
-def django_db_setup(django_db_setup: None) -> Iterator[None]:
-    """A thread that holds a connection would keep the test database from being dropped."""
-    yield
+def django_db_setup(django_db_setup: None, django_db_blocker: DjangoDbBlocker) -> Iterator[None]:
+    """A database with all tables; a thread that holds a connection would keep it from being dropped."""
+    with django_db_blocker.unblock():
+        filled_by_migrations()
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(TransactionTestCase, "_fixture_teardown", lambda _: empty_tables())
+        yield
     close_threads()
 
 
