@@ -46,12 +46,13 @@ class _Deciding(NamedTuple):
     formula_name: str
     is_public: bool
     symbol: str
+    price_increment: Decimal
 
 
 _DECIDING = Statement(
     lambda: Deployment.objects.running().filter(pk__among=GivenMany("ids", BigAutoField())),
     *("pk", "formula_id", "version_id", "instrument_id", "resolution"),
-    *("formula__name", "formula__is_public", "instrument__symbol"),
+    *("formula__name", "formula__is_public", "instrument__symbol", "instrument__price_increment"),
 )
 _COME = Change(
     lambda: Deployment.objects.filter(
@@ -135,7 +136,7 @@ def _event_of(deployment: _Deciding, decision: engine.Decision, signal: Signal) 
         bar_time=signal.bar_time,
         closed_at=signal.closed_at,
         reason=_public_reason(deployment, decision),
-        price_increment=deployment.instrument.price_increment,
+        price_increment=deployment.price_increment,
     )
 
 
@@ -150,7 +151,7 @@ def _alert_of(deployment: _Deciding, decision: engine.Decision) -> AlertRaised:
         price=Decimal(repr(decision.price)),
         bar_time=decision.time,
         reason=_public_reason(deployment, decision),
-        price_increment=deployment.instrument.price_increment,
+        price_increment=deployment.price_increment,
     )
 
 
