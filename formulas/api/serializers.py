@@ -164,10 +164,9 @@ class VersionSerializer(serializers.ModelSerializer[FormulaVersion]):
 
 
 class DeploymentWriteSerializer(serializers.Serializer[Any]):
-    """A formula to be run live, in its newest version."""
+    """A formula to be run live."""
 
     formula_id = serializers.IntegerField(min_value=1)
-    version = serializers.IntegerField(min_value=1, required=False, help_text="refused where it is not the newest")
     symbol = serializers.CharField(max_length=64)
     resolution = serializers.CharField(max_length=8)
     parameters = serializers.DictField(child=serializers.FloatField(), required=False, allow_empty=True)

@@ -22,7 +22,7 @@ from formulas.models import Deployment, Formula, Signal
 from formulas.preview import preview
 from kernel.api.etags import check_if_match, etag
 from kernel.api.idempotency import idempotent
-from kernel.errors import Forbidden, Invalid
+from kernel.errors import Forbidden
 from kernel.permissions import OPERATOR, has_role
 
 ID = "[1-9][0-9]{0,17}"
@@ -187,7 +187,7 @@ class DeploymentViewSet(viewsets.GenericViewSet[Deployment], mixins.ListModelMix
     @idempotent
     def create(self, request: Request, *args: Any, **kwargs: Any) -> Response:
         fields = read_body(shapes.DeploymentWriteSerializer, request)
-        formula = _deployable(request, fields["formula_id"], fields.get("version"))
+        formula = _deployable(request, fields["formula_id"])
         deployment = services.deploy_formula(
             formula=formula,
             instrument=find_instrument(fields["symbol"]),
@@ -209,16 +209,11 @@ class DeploymentViewSet(viewsets.GenericViewSet[Deployment], mixins.ListModelMix
         return Response(status=204)
 
 
-def _deployable(request: Request, formula_id: int, version: int | None) -> Formula:
-    """A formula the caller may run: their own, or any for an operator; raises `FormulaNotFound`.
-
-    Who names a version means it: another one than the newest is refused.
-    """
+def _deployable(request: Request, formula_id: int) -> Formula:
+    """A formula the caller may run: their own, or any for an operator; raises `FormulaNotFound`."""
     formula = selectors.get_formula(request.user, formula_id, field="formula_id")
     if formula.author_id != request.user.pk and not has_role(request.user, OPERATOR):
         raise Forbidden("Only a formula's author or an operator may run it.")
-    if version is not None and formula.version is not None and version != formula.version.number:
-        raise Invalid.field("version", f"Only the newest version can be run: {formula.version.number}.")
     return formula
 
 

@@ -124,19 +124,6 @@ def test_a_deployment_that_cannot_run_is_put_aside_and_the_others_go_on(
     assert broken.detail
 
 
-def test_another_version_than_the_newest_is_not_run_in_its_place(
-    market: Market, person: Any, formula_of: Any, client_of: Any
-) -> None:
-    ann = person("ann")
-    client, pk = client_of(ann), formula_of(ann)["id"]
-    client.patch(f"/formulas/{pk}", {"formula_code": "if close > open: buy()"})
-    body = {"formula_id": pk, "symbol": "ACME", "resolution": "1D"}
-    refused = client.post("/deployments", {**body, "version": 1})
-    assert (refused.status_code, list(refused.json()["errors"])) == (400, ["version"])
-    assert not Deployment.objects.exists()
-    assert client.post("/deployments", {**body, "version": 2}).json()["version"] == 2
-
-
 def test_a_new_version_leaves_what_runs_alone(market: Market, deployed: Deployment, client_of: Any) -> None:
     author = deployed.formula.author
     client_of(author).patch(f"/formulas/{deployed.formula_id}", {"formula_code": "if close > 0: sell()"})
