@@ -252,7 +252,8 @@ def due_deployments() -> QuerySet[Deployment]:
     moved = ~Q(certificate__through=F("evaluated_through")) & Q(
         certificate__checked_at__lt=clock.now() - CHECK_AGAIN_AFTER
     )
-    return Deployment.objects.exclude(evaluated_through=None).filter(Q(certificate=None) | moved)
+    begun = Deployment.objects.filter(is_warming=False).exclude(evaluated_through=None)
+    return begun.filter(Q(certificate=None) | moved)
 
 
 @jobs.job(PARITY_JOB, is_long=True)

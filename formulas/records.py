@@ -75,7 +75,7 @@ def _all_count(publication: Publication) -> bool:
 def _new_days(publication: Publication, symbols: Sequence[PublishedSymbol], markets: Markets) -> Iterator[Entry]:
     newest = publication.days.order_by("-day").values_list("day", flat=True).first()
     begin, end = _begin(publication, newest), _first_unfinished(publication, symbols, markets)
-    if end <= begin:
+    if end <= begin or any(symbol.deployment.is_warming for symbol in symbols):
         return
     found = [days_of(publication, symbol, markets, begin, end) for symbol in symbols]
     for day in sorted({day for one in found for day in one.net_return if begin <= day < end}):

@@ -29,3 +29,8 @@ def keep_certificates() -> None:
 def end_waits() -> int:
     """Let deployments go on that have waited for missing bars for as long as they are to; the signals raised."""
     return live.evaluate_all(stale_since__isnull=False)
+
+
+def warm_up() -> int:
+    """Make ready the deployments that look far back; how many have joined."""
+    return live.warm_up()

@@ -4,6 +4,7 @@ from datafeed.bars import BarColumns, FormingBar
 from datafeed.selectors.bars import (
     bar_blocks,
     bar_closes,
+    bar_times,
     earlier_time,
     forming_bar,
     newest_bar,
@@ -28,6 +29,7 @@ __all__ = [
     "FormingBar",
     "bar_blocks",
     "bar_closes",
+    "bar_times",
     "check_served",
     "earlier_time",
     "find_instrument",

@@ -3,9 +3,11 @@
 from collections.abc import Iterator, Sequence
 from typing import Any
 
+import numpy as np
 from django.core.cache import cache
 from django.db.models import FloatField, QuerySet
 from django.db.models.functions import Cast
+from numpy.typing import NDArray
 
 from datafeed.bars import BarColumns, FormingBar
 from datafeed.builder import BarBuilder, aggregate
@@ -80,6 +82,15 @@ def _blocks_of(series: Series, since: int | None, until: int | None) -> Iterator
         if len(bars) < BLOCK:
             return
         since = int(bars.time[-1]) + 1
+
+
+def bar_times(instrument: Instrument, resolution: str, *, last: int) -> NDArray[np.int64]:
+    """The stamps of the newest `last` closed bars, ascending: cheaper than the bars where they are recorded as such."""
+    name, series = source_of(instrument, resolution)
+    if series.resolution != name:
+        return read_bars(instrument, name, last=last).time
+    newest = Bar.objects.filter(series=series).order_by("-opened_at").values_list("opened_at", flat=True)[:last]
+    return np.array(newest, dtype=np.int64)[::-1]
 
 
 def newest_time(series: Series) -> int | None:

@@ -133,6 +133,7 @@ class DeploymentAdmin(ModelAdmin):
         "resolution",
         "parameters",
         "detail",
+        "is_warming",
         "first_bar",
         "last_bar",
         "stale_since",

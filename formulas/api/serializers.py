@@ -201,6 +201,7 @@ class DeploymentSerializer(serializers.ModelSerializer[Deployment]):
             "parameters",
             "status",
             "detail",
+            "is_warming",
             "stale_since",
             "last_bar_time",
             "created_at",

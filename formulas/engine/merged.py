@@ -99,6 +99,23 @@ class Merged(Generic[Key]):
         for key, identity in identities.items():
             self._members[identity].keys.add(key)
 
+    def absorb(self, other: Merged[Key]) -> None:
+        """Let in all that are in `other`, which is not to be used any more.
+
+        Raises ValueError, with nothing changed, where the two did not take as many bars up to the same one, or where a
+        key is in both.
+        """
+        if not self.keys.isdisjoint(other.keys):
+            raise ValueError("a program with this key is in already")
+        if (other.bars, other.last_time) != (self.bars, self.last_time):
+            raise ValueError("the bars that were taken are not the same")
+        known = self._members.keys()
+        self._alone |= other._alone
+        self._identities |= other._identities
+        self._merge(other.stepper, {name: found for name, found in other._members.items() if name not in known})
+        for key, identity in other._identities.items():
+            self._members[identity].keys.add(key)
+
     def leave(self, keys: Collection[Key]) -> None:
         """Let programs go, and forget what only they needed. A key that is not in is no fault."""
         for key in keys:

@@ -62,6 +62,21 @@ class Cohort:
             last = min(standing.last for standing in standings if standing.pk in programs)
         self._merged.join(programs, [] if last is None else stored.bars(self._warm_from, last + 1))
 
+    @property
+    def last_time(self) -> int | None:
+        """The stamp of the newest bar that was taken."""
+        return self._merged.last_time
+
+    def skip(self, stored: Stored) -> None:
+        """Take the bars that are new without acting on them."""
+        for bar in stored.bars(self._warm_from if self.last_time is None else self.last_time + 1):
+            self._merged.advance(bar)
+
+    def absorb(self, other: "Cohort") -> None:
+        """Let in those of `other`, which took the same bars; raises ValueError where it did not."""
+        self._merged.absorb(other._merged)
+        self.built_at = min(self.built_at, other.built_at)
+
     def move(self, standings: Iterable[Standing], stored: Stored, until: int | None) -> Evaluated | None:
         """Take the bars that are new, up to before `until`; what was decided on them, or None where there are none."""
         keys = self._merged.keys

@@ -14,6 +14,7 @@ from formulas.live.stored import Stored
 from formulas.models import Deployment
 from formulas.services import (
     Evaluated,
+    begin_deployment,
     compile_code,
     fail_deployment,
     hold_deployments,
@@ -61,8 +62,26 @@ def evaluate(instrument_id: int, resolution: str) -> int:
 
 def evaluate_all(**only: Any) -> int:
     """`evaluate` for every series with deployments, or those that `only` names; the number of signals raised."""
-    series = Deployment.objects.running().filter(**only).order_by().values_list("instrument_id", "resolution")
+    series = Deployment.objects.at_work().filter(**only).order_by().values_list("instrument_id", "resolution")
     return sum(evaluate(instrument_id, resolution) for instrument_id, resolution in series.distinct())
+
+
+def admit(series: Series, deployment: Deployment, warm_from: int, cohort: Cohort, stored: Stored) -> bool:
+    """Let a deployment that is warm in a `cohort` of its own join the others, from the next bar on.
+
+    Not where it runs no more. Where the others stand at another bar, its state is built again with the next bar.
+    """
+    with _lock:
+        cohort.skip(stored)
+        through = cohort.last_time
+        if through is None or not begin_deployment(deployment=deployment, warm_from=warm_from, through=through):
+            return False
+        kept = _cohorts.setdefault(series, {})
+        if warm_from not in kept:
+            kept[warm_from] = cohort
+        elif kept[warm_from].last_time == through:
+            kept[warm_from].absorb(cohort)
+        return True
 
 
 def forget() -> None:
@@ -73,7 +92,7 @@ def forget() -> None:
 
 _STANDINGS = Statement(
     lambda: (
-        Deployment.objects.running()
+        Deployment.objects.at_work()
         .filter(instrument_id=Given("instrument_id", BigIntegerField()), resolution=Given("resolution", CharField()))
         .order_by("pk")
     ),
@@ -100,7 +119,7 @@ def _moved(series: Series, standings: Sequence[Standing], stored: Stored) -> lis
 
 def _move(cohort: Cohort, warm_from: int, standings: Sequence[Standing], stored: Stored) -> Evaluated | None:
     if missing := cohort.missing(standings, stored):
-        programs = _programs(missing)
+        programs = programs_of(missing)
         if programs:
             cohort.join(programs, standings, stored)
             _newcomers.add(len(programs))
@@ -112,7 +131,7 @@ def _move(cohort: Cohort, warm_from: int, standings: Sequence[Standing], stored:
     return cohort.move(standings, stored, hole.since if hole else None)
 
 
-def _programs(ids: Iterable[int]) -> dict[int, engine.Program]:
+def programs_of(ids: Iterable[int]) -> dict[int, engine.Program]:
     """The program of each deployment; one that does not compile any more is put aside."""
     programs: dict[int, engine.Program] = {}
     compiled: dict[object, engine.Program] = {}

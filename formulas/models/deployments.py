@@ -26,6 +26,10 @@ class DeploymentQuerySet(models.QuerySet["Deployment"]):
     def running(self) -> Self:
         return self.filter(status=DeploymentStatus.RUNNING)
 
+    def at_work(self) -> Self:
+        """Those that take the bars which close now."""
+        return self.running().filter(is_warming=False)
+
 
 class Deployment(ChangedModel):
     """A version running live on an instrument and resolution.
@@ -33,7 +37,8 @@ class Deployment(ChangedModel):
     Its state at any bar is that of the program run from the bar at `warm_from` on, so that it can be rebuilt
     anywhere; bars up to `evaluated_through` have had their signals raised. Bars up to `live_after`, and those of
     `skipped` (pairs: after the first, up to the second, null while it lasts), are not acted on. All are epoch seconds
-    of bars. The first `sealed_signals` signals are linked by their hashes, the newest of which is `head`.
+    of bars. The first `sealed_signals` signals are linked by their hashes, the newest of which is `head`. One that
+    looks far back `is_warming` at first: it takes no bars, and begins to live when it is warm.
     """
 
     formula = models.ForeignKey(Formula, on_delete=models.CASCADE, related_name="deployments")
@@ -43,6 +48,7 @@ class Deployment(ChangedModel):
     parameters = models.JSONField(default=dict, blank=True)
     status = models.CharField(max_length=10, choices=DeploymentStatus.choices, default=DeploymentStatus.RUNNING)
     detail = models.CharField(max_length=200, blank=True)
+    is_warming = models.BooleanField(default=False, editable=False)
     warm_from = models.BigIntegerField(null=True, blank=True, editable=False)
     evaluated_through = models.BigIntegerField(null=True, blank=True, editable=False)
     live_after = models.BigIntegerField(null=True, blank=True, editable=False)
@@ -58,7 +64,8 @@ class Deployment(ChangedModel):
     class Meta:
         ordering = ["-created_at", "-pk"]
         indexes = [
-            models.Index(fields=["instrument", "resolution"], condition=Q(status="running"), name="deployment_running")
+            models.Index(fields=["instrument", "resolution"], condition=Q(status="running"), name="deployment_running"),
+            models.Index(fields=["status"], condition=Q(is_warming=True), name="deployment_warming"),
         ]
         constraints = [
             models.UniqueConstraint(

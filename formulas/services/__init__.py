@@ -3,8 +3,10 @@
 from formulas.services.compiling import check_parameters, compile_code
 from formulas.services.counters import count_anew
 from formulas.services.deployments import (
+    begin_deployment,
     deploy_formula,
     fail_deployment,
+    first_bar_for,
     hold_deployments,
     release_deployments,
     rewind_deployments,
@@ -31,6 +33,7 @@ __all__ = [
     "Costs",
     "Decided",
     "Evaluated",
+    "begin_deployment",
     "change_formula",
     "change_review",
     "change_subscription",
@@ -43,6 +46,7 @@ __all__ = [
     "deploy_formula",
     "duplicate_formula",
     "fail_deployment",
+    "first_bar_for",
     "hold_deployments",
     "publish_formula",
     "record_evaluations",

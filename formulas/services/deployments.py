@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from datafeed.models import Instrument
 from datafeed.resolutions import seconds
-from datafeed.selectors import check_served, read_bars
+from datafeed.selectors import bar_times, check_served, read_bars
 from formulas import engine
 from formulas.engine.warmup import first_needed, most_bars
 from formulas.errors import AlreadyDeployed, FormulaRetired
@@ -21,6 +21,9 @@ from kernel import clock
 logger = logging.getLogger(__name__)
 
 WARM_BARS = 5_000
+# What rests on more bars than these is made ready beside the request, and beside the bars that close meanwhile.
+MOST_AT_ONCE = 20_000
+WARMING = "is warming up"
 AT_ONCE = 5_000  # ids in one statement; SQLite takes 32,766
 
 
@@ -32,7 +35,7 @@ def deploy_formula(
     resolution: str,
     parameters: Mapping[str, float] | None = None,
 ) -> Deployment:
-    """Run the formula's newest version live, from the newest closed bar on.
+    """Run the formula's newest version live, from the newest closed bar on; what looks far back warms up first.
 
     Raises `FormulaRetired`, `AlreadyDeployed`, and errors that name the resolution or the parameters.
     """
@@ -41,7 +44,9 @@ def deploy_formula(
     resolution = check_served(instrument, resolution)
     program = check_parameters(formula.version.code, parameters or {})
     length = seconds(resolution)
-    stored = read_bars(instrument, resolution, last=2 * WARM_BARS + most_bars(program, length))
+    times = bar_times(instrument, resolution, last=min(_looked_at(program, length), MOST_AT_ONCE + 1))
+    is_warming = times.size > MOST_AT_ONCE
+    newest = int(times[-1]) if times.size else None
     try:
         with transaction.atomic():
             return Deployment.objects.create(
@@ -50,12 +55,38 @@ def deploy_formula(
                 instrument=instrument,
                 resolution=resolution,
                 parameters=dict(parameters or {}),
-                warm_from=_warm_from(program, stored.time, length),
-                evaluated_through=int(stored.time[-1]) if len(stored) else None,
-                live_after=int(stored.time[-1]) if len(stored) else None,
+                is_warming=is_warming,
+                detail=WARMING if is_warming else "",
+                warm_from=None if is_warming else _warm_from(program, times, length),
+                evaluated_through=newest,
+                live_after=newest,
             )
     except IntegrityError:
         raise AlreadyDeployed from None
+
+
+def first_bar_for(program: engine.Program, instrument: Instrument, resolution: str) -> int | None:
+    """The bar that a program deployed now is to be warm from; none where there is no bar."""
+    length = seconds(resolution)
+    return _warm_from(program, bar_times(instrument, resolution, last=_looked_at(program, length)), length)
+
+
+def begin_deployment(*, deployment: Deployment, warm_from: int, through: int) -> bool:
+    """Let one that has warmed up live from the bar after the one stamped `through` on; whether it does.
+
+    One that was paused or stopped meanwhile is warm as well, and goes on as ever.
+    """
+    waiting = Deployment.objects.filter(pk=deployment.pk, is_warming=True)
+    warm = {"warm_from": warm_from, "is_warming": False, "detail": "", "updated_at": clock.now()}
+    if waiting.running().update(evaluated_through=through, live_after=through, **warm):
+        return True
+    waiting.update(**warm)
+    return False
+
+
+def _looked_at(program: engine.Program, length: int) -> int:
+    """How many bars decide where a program is warm from, at most."""
+    return 2 * WARM_BARS + most_bars(program, length)
 
 
 def _warm_from(program: engine.Program, times: NDArray[np.int64], length: int) -> int | None:
@@ -78,7 +109,8 @@ def set_deployment_status(*, deployment: Deployment, status: str) -> Deployment:
         _go_on_at_newest(deployment)
     elif status != DeploymentStatus.RUNNING:
         _begin_to_skip(deployment)
-    deployment.status, deployment.detail, deployment.stale_since = status, "", None
+    deployment.status, deployment.stale_since = status, None
+    deployment.detail = WARMING if deployment.is_warming and status == DeploymentStatus.RUNNING else ""
     try:
         with transaction.atomic():
             deployment.save()

@@ -37,7 +37,7 @@ from formulas.events import AlertRaised, SignalRaised, SubscriptionChanged
 from formulas.handlers import count_without, evaluate_formulas, go_on_after_gap, push_signal
 from formulas.models import Review, Subscription
 from formulas.selectors import marks_of
-from formulas.tasks import catch_up, end_waits, keep_certificates, keep_records
+from formulas.tasks import catch_up, end_waits, keep_certificates, keep_records, warm_up
 from kernel.api.idempotency import forget_old_answers
 from kernel.audit import cut_old_entries
 from kernel.background import every, keep_running, on_thread
@@ -104,6 +104,7 @@ def wire() -> None:
     keep_running("sockets", watch_sockets)
     keep_running("feed", _feed, by_leader=True)
     keep_running("gaps", lambda: every(60, fill_gaps), by_leader=True)
+    keep_running("warm-up", lambda: every(1, warm_up), by_leader=True)
     keep_running("waits", lambda: every(60, end_waits), by_leader=True)
     keep_running("published", keep_marking_published)
     keep_running("notifications", lambda: every(1, sweep_unpublished), by_leader=True)

@@ -110,3 +110,32 @@ def test_a_bar_or_a_history_that_does_not_fit_changes_nothing():
         merged.join({1: PROGRAMS[2]}, ROWS[:50])
     assert merged.keys == {1, 60}
     assert all(same(decided(merged, ROWS[index]), merged.keys, index) for index in range(50, 120))
+
+
+def test_those_who_were_warm_elsewhere_are_absorbed_as_if_they_had_joined():
+    keys = list(PROGRAMS)
+    merged, other = Merged(), Merged()
+    merged.join({key: PROGRAMS[key] for key in keys[::2]}, ROWS[:100])
+    # Twins of some that are there already, beside those that are not.
+    twins = {f"twin of {key}": PROGRAMS[key] for key in keys[::10]}
+    other.join({**{key: PROGRAMS[key] for key in keys[1::2]}, **twins}, ROWS[:60])
+    for bar in ROWS[60:100]:
+        other.advance(bar)
+    with pytest.raises(ValueError, match="not the same"):
+        Merged().absorb(other)
+    merged.absorb(other)
+    assert merged.keys == {*PROGRAMS, *twins}
+    count = 0
+    for index, bar in enumerate(ROWS[100:], 100):
+        found = decided(merged, bar)
+        for key in keys[::10]:
+            assert found.pop(f"twin of {key}", []) == found.get(key, [])
+        assert same(found, PROGRAMS, index), index
+        count += len(found)
+    assert count > len(PROGRAMS)
+    again = Merged()
+    again.join({keys[0]: PROGRAMS[keys[0]]}, ROWS)
+    with pytest.raises(ValueError, match="already"):
+        merged.absorb(again)
+    merged.leave([*twins, *keys[1::2]])
+    assert merged.keys == set(keys[::2])

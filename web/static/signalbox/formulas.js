@@ -143,6 +143,7 @@ export class FormulasPanel {
     return el('ul', { class: 'running', 'aria-label': 'Running on' }, own.map((deployment) => el(
       'li', { class: 'chip', title: deployment.detail || null },
       place(deployment), deployment.status === 'running' ? null : ` · ${deployment.status}`,
+      deployment.is_warming ? ' · warming up' : null,
       el('button', {
         type: 'button', class: 'chip-stop', 'aria-label': `Stop ${formula.name} on ${deployment.symbol}`, title: 'Stop',
         on: { click: (event) => whileBusy(event.currentTarget, () => this.#stop(deployment)) },
