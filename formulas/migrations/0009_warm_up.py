@@ -4,7 +4,7 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-    dependencies = [("formulas", "0007_keep_accounts")]
+    dependencies = [("formulas", "0008_keep_trials")]
 
     operations = [
         migrations.AddField(
