@@ -51,7 +51,7 @@ demo-reset: $(VENV)/.installed ## let the replay of market history begin again (
 	@$(BIN)/python manage.py demo_reset
 
 test: $(VENV)/.installed-dev ## run the suite (with DATABASE_URL and REDIS_URL: on PostgreSQL and Redis)
-	@$(BIN)/python -m pytest -n 2 -m "not browser and not node and not chaos and not oracles" $(ARGS)
+	@$(BIN)/python -m pytest -n auto --dist worksteal -m "not browser and not node and not chaos and not oracles" $(ARGS)
 
 test-browser: $(VENV)/.installed-dev ## drive the web page in a real browser (needs Debian's package chromium)
 	@$(BIN)/python -m pytest -m browser $(ARGS)
@@ -80,7 +80,7 @@ chaos: $(VENV)/.installed-dev ## a thousand clients while servers, PostgreSQL an
 	@$(BIN)/python -m pytest -m chaos $(ARGS)
 
 nightly: test-oracles chaos ## what takes too long for every change, and every odd value in every field
-	@THOROUGH=1 $(BIN)/python -m pytest -n 2 tests/test_hostile_input.py tests/test_hostile_fields.py tests/test_lists.py
+	@THOROUGH=1 $(BIN)/python -m pytest -n auto tests/test_hostile_input.py tests/test_hostile_fields.py tests/test_lists.py
 
 check: lint-check ## every check short of the tests: style, types, imports, migrations, API documents
 	@$(BIN)/mypy

@@ -30,6 +30,7 @@ LIMITS = (
     "BROADCASTS_PER_MINUTE",
     "FORMULA_NOTIFICATIONS_PER_MINUTE",
 )
+MOST_WORKERS = 8  # each has connections to PostgreSQL, which gives out a hundred
 NAMESPACE = f"test-{os.environ.get('PYTEST_XDIST_WORKER', 'main')}"
 
 
@@ -48,6 +49,11 @@ def pytest_configure() -> None:
     if settings.ENV.redis_url:
         settings.CACHES["default"]["KEY_PREFIX"] = NAMESPACE
         settings.CHANNEL_LAYERS["default"]["CONFIG"]["prefix"] = NAMESPACE
+
+
+def pytest_xdist_auto_num_workers() -> int:
+    """Tests wait for servers half of their time, so two of them share a core."""
+    return min(2 * (os.cpu_count() or 1), MOST_WORKERS)
 
 
 @pytest.fixture(autouse=True)

@@ -105,9 +105,13 @@ def test_the_list_is_narrowed_and_read_back_to_its_beginning(visitor: Visitor) -
     page = visitor.page
     reader = visitor.server.register("reader")
     ids = [tell(reader, number) for number in range(45)]
+    read: list[Request] = []
+    page.on("requestfinished", lambda request: read.append(request) if "/notifications/?" in request.url else None)
     visitor.open()
     visitor.enter("reader")
     rows, more = page.locator("#inbox-list > li"), page.locator("#inbox-more")
+    wait_until(page, lambda: len(read) == 2, "the inbox is read once more when its stream has begun")
+    expect(page.locator("#inbox-list")).to_have_attribute("aria-busy", "false")
     expect(rows).to_have_count(20)
     ids.append(tell(reader, 45))
     expect(rows).to_have_count(21)
