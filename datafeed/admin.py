@@ -192,21 +192,6 @@ class BarAdmin(ModelAdmin):
     def delete_queryset(self, request: HttpRequest, queryset: QuerySet[Bar]) -> None:
         services.remove_bars(bars=queryset)
 
-    def get_changelist(self, request: HttpRequest, **kwargs: Any) -> Any:
-        return BarList
-
-    def get_object(self, request: HttpRequest, object_id: str, from_field: str | None = None) -> Bar | None:
-        if found := _SERIES_AND_STAMP.fullmatch(object_id):
-            series_id, stamp = map(int, found.groups())
-            return self.get_queryset(request).filter(series=series_id, opened_at=stamp).first()
-        return super().get_object(request, object_id, from_field)
-
-    def delete_model(self, request: HttpRequest, obj: Bar) -> None:
-        services.remove_bars(bars=Bar.objects.filter(series=obj.series_id, opened_at=obj.opened_at))
-
-    def delete_queryset(self, request: HttpRequest, queryset: QuerySet[Bar]) -> None:
-        services.remove_bars(bars=queryset)
-
     def has_add_permission(self, request: HttpRequest) -> bool:
         return False
 
