@@ -12,10 +12,11 @@ from numpy.typing import NDArray
 from formulas.engine.bars import Bars
 from formulas.engine.broker import Broker, LateBroker, Terms
 from formulas.engine.compiler import compile_formula
-from formulas.engine.decisions import Decision, Orders
+from formulas.engine.decisions import Orders
 from formulas.engine.history import run
+from formulas.engine.holding import Kept, kept
 from formulas.engine.live import LiveProgram
-from formulas.engine.metrics import Calendar, Curve, Metrics, calendar_of, drawdown, measure
+from formulas.engine.metrics import Calendar, Curve, Metrics, calendar_for, drawdown, measure
 from formulas.engine.native import kernels_for
 from formulas.engine.program import Program
 from formulas.engine.tape import Tape
@@ -23,8 +24,6 @@ from formulas.engine.trades import Trades
 
 IN_SAMPLE = 0.7
 BARS_AT_ONCE = 131_072
-FIRST_BARS = 8
-ALL_IN = Orders([Decision(0, 0, "buy", "buy", 1.0, 0.0, ())], ())
 
 Floats = NDArray[np.float64]
 
@@ -57,7 +56,7 @@ class Backtest:
     @property
     def buy_and_hold(self) -> Floats:
         """The account of one who bought at once and kept it."""
-        return self._market.equity
+        return self._market.curve.equity
 
     @cached_property
     def drawdown(self) -> Floats:
@@ -90,7 +89,7 @@ def backtest(
     terms = terms or Terms()
     curve, refused = run_account(program, bars, terms)
     market = keep(bars, terms)
-    calendar = calendar_of(bars.time, periods_per_year)
+    calendar = calendar_for(bars, periods_per_year)
     metrics = measure(curve, calendar, market)
     return Backtest(metrics, _assumptions(program, len(bars), terms, calendar), refused, curve, market, calendar)
 
@@ -108,7 +107,9 @@ def run_account(
     tape = Tape(program, bars, given=given, terms=terms, late=late)
     for start in range(0, len(bars), BARS_AT_ONCE):
         tape.advance(kernels, start, min(start + BARS_AT_ONCE, len(bars)))
-    return Curve(terms.initial_capital, bars.time, tape.equity, tape.held, tape.trades()), tape.refused
+    curve, refused = Curve(terms.initial_capital, bars.time, tape.equity, tape.held, tape.trades()), tape.refused
+    tape.end()
+    return curve, refused
 
 
 def _step_account(program: Program, bars: Bars, terms: Terms, late: bool) -> tuple[Curve, int]:
@@ -136,38 +137,6 @@ def replay(broker: Broker, bars: Bars, orders: dict[int, Orders], terms: Terms) 
     return _curve(broker, terms, bars, equity, held)
 
 
-@dataclass(frozen=True, eq=False)
-class Kept:
-    """The account of one who bought in the bar `entry` and kept it, marked at the last of the bars."""
-
-    broker: Broker
-    bars: Bars
-    start: float
-    entry: int
-
-    @property
-    def times(self) -> NDArray[np.int64]:
-        """When the bars began."""
-        return self.bars.time
-
-    @property
-    def equity(self) -> Floats:
-        """The account at each close."""
-        return self.curve.equity
-
-    @cached_property
-    def curve(self) -> Curve:
-        """The whole of it, worked out when it is first asked for."""
-        places = np.arange(len(self.bars))
-        return Curve(self.start, self.times, self.at(places), places >= self.entry, self.broker.all_trades())
-
-    def at(self, places: NDArray[np.intp]) -> Floats:
-        """Equity at the closes of some bars."""
-        worth = self.bars.close[places] * self.broker.units + self.broker.cash
-        worth[places < self.entry] = self.start
-        return worth
-
-
 def hold(bars: Bars, terms: Terms) -> Curve:
     """Buying at the first open at which an order can fill, and keeping it."""
     return keep(bars, terms).curve
@@ -175,18 +144,7 @@ def hold(bars: Bars, terms: Terms) -> Curve:
 
 def keep(bars: Bars, terms: Terms) -> Curve | Kept:
     """The same, as a curve only where it has to be one."""
-    broker, entry = Broker(terms), 0
-    for entry, bar in enumerate(bars.rows(0, FIRST_BARS)):
-        broker.advance(entry, bar)
-        if broker.units != 0.0:
-            break
-        broker.place(ALL_IN)
-    lowest = float(bars.close[entry:].min(initial=np.inf))
-    if broker.units == 0.0 or broker.trades or not broker.cash + broker.units * lowest > 0.0:
-        # Nothing could be bought so soon, or it was lost: that the account itself has to go through.
-        return run_account(holding(), bars, terms)[0]
-    broker.advance(len(bars) - 1, bars.row(len(bars) - 1))
-    return Kept(broker, bars, terms.initial_capital, entry)
+    return kept(bars, terms) or run_account(holding(), bars, terms)[0]
 
 
 @cache

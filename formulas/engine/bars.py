@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Hashable, Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
 from itertools import chain
-from typing import NamedTuple
+from typing import Any, NamedTuple, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,6 +14,8 @@ from numpy.typing import NDArray
 PRICE_COLUMNS = ("open", "high", "low", "close")
 COLUMNS = ("time", *PRICE_COLUMNS, "volume")
 LATEST_TIME = 2**53
+
+Found = TypeVar("Found")
 
 
 class BarError(ValueError):
@@ -50,6 +52,7 @@ class Bars:
     low: NDArray[np.float64]
     close: NDArray[np.float64]
     volume: NDArray[np.float64]
+    _found: dict[Hashable, Any] = field(default_factory=dict, init=False, repr=False)
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "time", np.ascontiguousarray(self.time, dtype=np.int64))
@@ -101,6 +104,13 @@ class Bars:
         """The bars in order, from one index up to another."""
         columns = (getattr(self, name)[start:stop].tolist() for name in COLUMNS)
         return map(Bar._make, zip(*columns, strict=True))
+
+    def once(self, key: Hashable, find: Callable[[], Found]) -> Found:
+        """What follows from the bars alone, found when it is first asked for."""
+        if key not in self._found:
+            self._found[key] = find()
+        found: Found = self._found[key]
+        return found
 
     def _check_values(self) -> None:
         values = np.stack([getattr(self, name) for name in (*PRICE_COLUMNS, "volume")])

@@ -10,6 +10,7 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from formulas.engine.bars import Bars
 from formulas.engine.native import kernels_for
 from formulas.engine.statistics import NO_DEVIATION, probability_above, shape
 from formulas.engine.steps import measures
@@ -41,9 +42,10 @@ from formulas.engine.trades import Trade, Trades
 Floats = NDArray[np.float64]
 Times = NDArray[np.int64]
 Metrics = dict[str, float | int | None]
+# What holds units and cash from a bar on, and money before: prices, units, cash, the bar, the money.
+Holding = tuple[Floats, float, float, int, float]
 
 DAY = 86_400
-NO_ENDS = np.empty(0, dtype=np.intp)
 FRIDAY, SATURDAY, SUNDAY = 4, 5, 6
 WEEKDAYS_A_YEAR, DAYS_A_YEAR, WEEKS_A_YEAR = 252.0, 365.0, 52.0
 
@@ -63,28 +65,35 @@ class Curve:
         """Itself."""
         return self
 
-    def at(self, places: NDArray[np.intp]) -> Floats:
-        """Equity at the closes of some bars."""
-        return self.equity[places]
+    @property
+    def holding(self) -> Holding:
+        """The same as one unit of something that costs as much."""
+        return self.equity, 1.0, 0.0, 0, self.start
+
+    @property
+    def last(self) -> float:
+        """Equity at the last close."""
+        return float(self.equity[-1]) if self.equity.size else self.start
 
 
 class Valued(Protocol):
-    """A curve, or what can say at once what it would be at some closes."""
+    """A curve, or what could be one."""
 
     @property
     def start(self) -> float: ...
     @property
     def times(self) -> Times: ...
     @property
-    def equity(self) -> Floats: ...
-    def at(self, places: NDArray[np.intp]) -> Floats: ...
+    def holding(self) -> Holding: ...
+    @property
+    def last(self) -> float: ...
 
 
 @dataclass(frozen=True, slots=True)
 class Calendar:
     """How many periods make a year, and whether a period is a day made of several bars.
 
-    `ends` are the last bars of the days of `times`; a Sunday evening may count to the day after.
+    `ends` are the last bars of the periods of `times`; a Sunday evening may count to the day after.
     """
 
     periods_per_year: float
@@ -94,7 +103,11 @@ class Calendar:
     joins_sundays: bool = False
 
     def ends_of(self, times: Times) -> NDArray[np.intp]:
-        """The last bars of the days of other times on the same market."""
+        """The last bars of the periods of other times on the same market."""
+        if times is self.times:
+            return self.ends
+        if not self.by_day:
+            return np.arange(times.size)
         ends = day_ends(times)
         return _without_sundays(times, ends) if self.joins_sundays else ends
 
@@ -106,10 +119,10 @@ def calendar_of(times: Times, periods_per_year: float | None = None) -> Calendar
     Bars longer than a day count as they are, by their usual distance.
     """
     if periods_per_year is not None:
-        return Calendar(periods_per_year, False, times, NO_ENDS)
+        return Calendar(periods_per_year, False, times, np.arange(times.size))
     spacing = _usual_distance(times)
     if spacing >= 4 * DAY:
-        return Calendar(DAYS_A_YEAR * DAY / spacing, False, times, NO_ENDS)
+        return Calendar(DAYS_A_YEAR * DAY / spacing, False, times, np.arange(times.size))
     ends = day_ends(times)
     weekdays = _weekdays(times[ends])
     if not (weekdays >= SATURDAY).any():
@@ -120,6 +133,11 @@ def calendar_of(times: Times, periods_per_year: float | None = None) -> Calendar
     is_six = spacing == DAY and (weekdays == FRIDAY).any()
     days = WEEKS_A_YEAR * (6 if is_six else 5)
     return Calendar(days, spacing < DAY, times, _without_sundays(times, ends), joins_sundays=True)
+
+
+def calendar_for(bars: Bars, periods_per_year: float | None = None) -> Calendar:
+    """The same of bars, which is found once."""
+    return bars.once(("calendar", periods_per_year), lambda: calendar_of(bars.time, periods_per_year))
 
 
 def _weekdays(times: Times) -> Times:
@@ -171,16 +189,9 @@ def _usual_distance(times: Times) -> float:
     return float(np.median(distances))
 
 
-def returns_of(curve: Valued, calendar: Calendar) -> Floats:
+def returns_of(curve: Curve, calendar: Calendar) -> Floats:
     """The return of each period; that of the first is against the money at the start."""
-    if calendar.by_day:
-        equity = curve.at(calendar.ends if curve.times is calendar.times else calendar.ends_of(curve.times))
-    else:
-        equity = curve.equity
-    before = np.concatenate(([curve.start], equity[:-1]))[: equity.size]
-    if (before > 0.0).all():
-        return equity / before - 1.0
-    return np.where(before > 0.0, equity / np.where(before > 0.0, before, 1.0) - 1.0, 0.0)
+    return assess(curve, calendar)[1]
 
 
 def drawdown(start: float, equity: Floats) -> Floats:
@@ -192,29 +203,22 @@ def drawdown(start: float, equity: Floats) -> Floats:
     return depths
 
 
-def measure(
-    curve: Curve,
-    calendar: Calendar,
-    market: Valued | None = None,
-    returns: Floats | None = None,
-    of_market: Floats | None = None,
-) -> Metrics:
-    """All metrics of a curve; those against the market need its curve over the same bars.
+def measure(curve: Curve, calendar: Calendar, market: Valued | None = None) -> Metrics:
+    """All metrics of a curve; those against the market need its curve over the same bars."""
+    sums, returns = assess(curve, calendar, market)
+    return metrics_of(curve, calendar, market, sums, returns.size)
 
-    `returns` and `of_market` are the returns of both, where they are known already.
-    """
-    returns = returns_of(curve, calendar) if returns is None else returns
-    if market is not None and of_market is None:
-        of_market = returns_of(market, calendar)
+
+def metrics_of(curve: Curve, calendar: Calendar, market: Valued | None, sums: Sequence[float], count: int) -> Metrics:
+    """The metrics that follow from the sums over `count` returns."""
     trades = Trades.of(curve.trades)
     closed = len(trades.closed)
-    sums = _sums(curve, returns, returns if of_market is None else of_market, trades, closed)
-    periods, years = calendar.periods_per_year, returns.size / calendar.periods_per_year
-    growth = _growth(curve, returns.size, calendar)
+    periods, years = calendar.periods_per_year, count / calendar.periods_per_year
+    growth = _growth(curve, count, calendar)
     calmar = None if growth["cagr"] is None or not sums[DEPTH] else growth["cagr"] / abs(sums[DEPTH])
     found: Metrics = {
         **growth,
-        **_risk(sums, returns.size, periods),
+        **_risk(sums, count, periods),
         "max_drawdown": sums[DEPTH],
         "max_drawdown_bars": int(sums[LONGEST]),
         **_trading(curve, sums, years),
@@ -223,22 +227,46 @@ def measure(
         "calmar": calmar,
     }
     if market is not None:
-        found.update(_against(sums, returns.size, periods))
-        last = market.at(np.array([market.times.size - 1] if market.times.size else [], dtype=np.intp))
-        found["buy_and_hold_return"] = float(last[0]) / market.start - 1.0 if last.size else 0.0
+        found.update(_against(sums, count, periods))
+        found["buy_and_hold_return"] = market.last / market.start - 1.0
     return {name: value if value is not None and math.isfinite(value) else None for name, value in found.items()}
 
 
-def _sums(curve: Curve, returns: Floats, market: Floats, trades: Trades, closed: int) -> list[float]:
-    """What all metrics rest on; see steps.measures."""
-    bars, count = curve.equity.size, len(trades)
-    kernels = kernels_for(bars)
+def assess(curve: Curve, calendar: Calendar, market: Valued | None = None) -> tuple[list[float], Floats]:
+    """What all metrics rest on, see steps.measures, and the return of each period."""
+    trades, ends = Trades.of(curve.trades), calendar.ends_of(curve.times)
+    holding, closed = (curve if market is None else market).holding, len(trades.closed)
+    returns = np.empty((2, ends.size))
+    kernels = kernels_for(curve.equity.size)
     if kernels is not None:
-        return kernels.measure(curve.equity, curve.start, returns, market, trades.table, closed)
-    rows = [row.ravel().tolist() for row in (curve.equity, returns, market, trades.table)]
-    found = [0.0] * MEASURES
-    measures.measure(rows[0], bars, curve.start, rows[1], rows[2], returns.size, rows[3], count, closed, found)
-    return found
+        return kernels.measure(curve.equity, curve.start, ends, holding, trades.table, closed, returns), returns[0]
+    prices, units, cash, entry, begun = holding
+    found, own = [0.0] * MEASURES, [0.0] * ends.size
+    measures.measure(
+        curve.equity.tolist(),
+        curve.equity.size,
+        curve.start,
+        ends.tolist(),
+        ends.size,
+        prices.tolist(),
+        units,
+        cash,
+        entry,
+        begun,
+        trades.table.ravel().tolist(),
+        len(trades),
+        closed,
+        own,
+        [0.0] * ends.size,
+        found,
+    )
+    return found, np.array(own)
+
+
+def sharpe_of(sums: Sequence[float], count: int) -> float | None:
+    """Mean over deviation (ddof 1) of the returns; None when they do not vary."""
+    deviation = _deviation(sums[SQUARES], count)
+    return sums[RETURNS] / count / deviation if deviation > NO_DEVIATION else None
 
 
 def _growth(curve: Curve, periods: int, calendar: Calendar) -> Metrics:
@@ -253,8 +281,7 @@ def _growth(curve: Curve, periods: int, calendar: Calendar) -> Metrics:
 
 
 def _risk(sums: Sequence[float], count: int, periods: float) -> Metrics:
-    deviation = _deviation(sums[SQUARES], count)
-    sharpe = sums[RETURNS] / count / deviation if deviation > NO_DEVIATION else None
+    deviation, sharpe = _deviation(sums[SQUARES], count), sharpe_of(sums, count)
     below = math.sqrt(sums[BELOW] / count) if count else 0.0
     yearly = math.sqrt(periods)
     return {

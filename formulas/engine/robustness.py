@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from formulas.engine.backtest import run_account
 from formulas.engine.bars import Bars
 from formulas.engine.broker import Terms
-from formulas.engine.metrics import Metrics, calendar_of, measure
+from formulas.engine.metrics import Metrics, calendar_for, measure
 from formulas.engine.program import Program
 from formulas.engine.trades import Trade
 
@@ -82,7 +82,7 @@ def stress(program: Program, bars: Bars, terms: Terms | None = None, periods_per
         slippage_bps=2.0 * terms.slippage_bps,
         minimum_fee=2.0 * terms.minimum_fee,
     )
-    calendar = calendar_of(bars.time, periods_per_year)
+    calendar = calendar_for(bars, periods_per_year)
     return Stress(
         double_costs=measure(run_account(program, bars, dear)[0], calendar),
         late_fills=measure(run_account(program, bars, terms, late=True)[0], calendar),

@@ -88,7 +88,10 @@ def block_sums(returns: Floats, parts: int = PARTS) -> Floats:
     What is left over at the end does not count.
     """
     blocks = returns[: returns.size // parts * parts].reshape(parts, -1)
-    return np.stack((blocks.sum(axis=1), (blocks * blocks).sum(axis=1)))
+    sums = np.empty((2, parts))
+    blocks.sum(axis=1, out=sums[0])
+    (blocks * blocks).sum(axis=1, out=sums[1])
+    return sums
 
 
 def overfitting_probability(candidates: Sequence[Floats], length: int) -> float | None:

@@ -18,17 +18,16 @@ from numpy.typing import NDArray
 
 from formulas.engine import families
 from formulas.engine.accounts import Accounts
-from formulas.engine.backtest import hold, part
+from formulas.engine.backtest import keep, part
 from formulas.engine.bars import Bars
 from formulas.engine.broker import Terms
-from formulas.engine.metrics import Curve, Metrics, calendar_of, measure, returns_of
+from formulas.engine.metrics import Curve, Metrics, assess, calendar_for, measure, metrics_of, sharpe_of
 from formulas.engine.program import Program
 from formulas.engine.statistics import (
     PARTS,
     block_sums,
     deflated_sharpe,
     overfitting_probability,
-    sharpe_per_period,
 )
 
 MOST_POINTS = 2000
@@ -226,9 +225,8 @@ class Measuring:
     ) -> None:
         self._accounts = Accounts(compiled(source, points), bars, terms)
         self._points = points
-        self._calendar = calendar_of(bars.time, periods_per_year)
-        self._market = hold(bars, terms)
-        self._of_market = returns_of(self._market, self._calendar)
+        self._calendar = calendar_for(bars, periods_per_year)
+        self._market = keep(bars, terms)
 
     def part(self, first: int, stop: int) -> SweepPart:
         """The points from one place up to another.
@@ -239,11 +237,11 @@ class Measuring:
         best = done.best_returns
         for place in range(first, stop):
             curve = self._accounts.curve(place)
-            returns = returns_of(curve, self._calendar)
-            sharpe = sharpe_per_period(returns) or 0.0
+            sums, returns = assess(curve, self._calendar, self._market)
+            sharpe = sharpe_of(sums, returns.size) or 0.0
             if place == first or sharpe > max(done.sharpes):
                 best = returns
-            done.metrics.append(measure(curve, self._calendar, self._market, returns, self._of_market))
+            done.metrics.append(metrics_of(curve, self._calendar, self._market, sums, returns.size))
             done.sharpes.append(sharpe)
             done.sums.append(block_sums(returns))
         return replace(done, best_returns=best)
@@ -277,7 +275,7 @@ class Walking:
             raise SweepError(f"{folds} folds need more than {len(bars)} bars")
         self._accounts = Accounts(compiled(source, points), bars, terms)
         self._points = points
-        self._calendar = calendar_of(bars.time, periods_per_year)
+        self._calendar = calendar_for(bars, periods_per_year)
         self._cuts = [len(bars) * step // (folds + 1) for step in range(1, folds + 2)]
 
     def part(self, first: int, stop: int) -> list[Leader]:
@@ -299,7 +297,8 @@ class Walking:
         return WalkForward(folds, after / before if before > 0.0 else None)
 
     def _sharpe(self, curve: Curve, stop: int) -> float:
-        return sharpe_per_period(returns_of(part(curve, 0, stop), self._calendar)) or 0.0
+        sums, returns = assess(part(curve, 0, stop), self._calendar)
+        return sharpe_of(sums, returns.size) or 0.0
 
     def _fold(self, first: int, stop: int, leader: Leader) -> Fold:
         before, after = part(leader.curve, 0, first), part(leader.curve, first, stop)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
@@ -11,19 +11,16 @@ from numpy.typing import NDArray
 
 from formulas.engine.bars import Bars
 from formulas.engine.broker import Terms, open_trade, opened
-from formulas.engine.kernels import drivers
-from formulas.engine.kernels.addresses import address, addresses
+from formulas.engine.kernels.addresses import address
 from formulas.engine.layout import layout_of
 from formulas.engine.program import Program
-from formulas.engine.steps.account import TRADE_DOUBLES
-from formulas.engine.trades import Trades
+from formulas.engine.trades import NO_TRADES, Trades, row_of
+from formulas.engine.workbench import LOG_ROOM, given_back, taken
 
 if TYPE_CHECKING:
     from formulas.engine.kernels.loading import Kernels
 
 Floats = NDArray[np.float64]
-
-LOG_ROOM = 4096
 
 
 class Tape:
@@ -48,79 +45,60 @@ class Tape:
         given = given or {}
         self._wanted = tuple(wanted)
         self._layout = layout_of(program, self._wanted, frozenset(given), terms is not None)
+        self._bench = taken(self._layout)
         self.equity = np.empty(len(bars) if terms else 0)
         self.held = np.empty(len(bars) if terms else 0, dtype=np.bool_)
-        self._account = _opened(terms or Terms()).copy()
-        self._log = np.empty(2 + TRADE_DOUBLES * LOG_ROOM)
-        self._log[0] = self._log[-1] = 0.0
         self._closed: list[Floats] = []
-        self._state, self._values = self._layout.state(), self._layout.values()
-        self._columns = addresses(self._values)
-        # The tape holds addresses: what lies there lives as long as it does.
+        # The workbench holds addresses: what lies there lives as long as this does.
         self._bars = bars
         self._given = [_column(name, bars, given) for name in self._layout.sources]
-        self._run: Callable[[int, int], int] | None = None
-        self._tape = self._layout.numbers.copy()
-        self._tape[: drivers.NEWS] = (
-            program.warmup_bars,
-            late,
-            terms is not None,
-            LOG_ROOM,
-            _address(self.equity, first),
-            _address(self.held, first),
-            self._layout.memory,
-        )
-        sources = int(self._tape[drivers.SOURCES])
-        for place, column in enumerate(self._given):
-            self._tape[sources + drivers.PAIR_INTS * place] = 0 if column is None else _address(column, first)
+        at_first = _address(self.equity, first), _address(self.held, first)
+        header = program.warmup_bars, late, terms is not None, LOG_ROOM, *at_first, self._layout.memory
+        sources = [0 if column is None else _address(column, first) for column in self._given]
+        self._bench.begin(header, _opened(terms or Terms()), sources)
 
     def resume(self, state: Floats, account: Sequence[float]) -> None:
         """Go on from `state` and `account` as another tape had them; for one on which all nodes are wanted."""
-        self._state[: self._layout.memory] = state
-        self._account[:] = account
+        self._bench.state[: self._layout.memory] = state
+        self._bench.account[:] = account
 
     @property
     def refused(self) -> int:
         """How many actions were refused."""
-        return int(self._log[-1])
+        return int(self._bench.log[-1])
 
     @property
     def state(self) -> Floats:
         """The states of all nodes and frames, in the order of Machine.dump, where all nodes are wanted."""
-        return self._state[: self._layout.memory].copy()
+        return self._bench.state[: self._layout.memory].copy()
 
     @property
     def account(self) -> tuple[float, ...]:
         """The state of the account, as Broker.dump gives it."""
-        return tuple(self._account.tolist())
+        return tuple(self._bench.account.tolist())
 
     def advance(self, kernels: Kernels, start: int, stop: int) -> dict[int, Floats]:
         """Go on from bar `start` up to `stop`, and give the values of the wanted nodes there."""
         found = {node: np.empty(stop - start) for node in self._wanted}
-        first = int(self._tape[drivers.SINKS]) + 1
-        for place, column in enumerate(found.values()):
-            self._tape[first + drivers.PAIR_INTS * place] = _address(column, start)
-        if self._run is None:
-            self._run = kernels.bound_run(self._tape, self._state, self._columns, self._account, self._log)
+        sinks = [_address(column, start) for column in found.values()]
         at = start
         while at < stop:
-            at = self._run(at, stop)
-            self._take_log()
+            at = self._bench.run(kernels, sinks, at, stop)
+            trades = self._bench.take_trades()
+            if len(trades):
+                self._closed.append(trades)
         return found
+
+    def end(self) -> None:
+        """Nothing more is wanted: what it worked with is free for the next one."""
+        given_back(self._bench)
 
     def trades(self) -> Trades:
         """The closed trades, then the open one."""
-        is_open = open_trade(self._account.tolist())
-        parts = self._closed if is_open is None else [*self._closed, Trades.of([is_open]).table]
-        if len(parts) == 1:
-            return Trades(parts[0])
-        return Trades(np.concatenate(parts)) if parts else Trades.of([])
-
-    def _take_log(self) -> None:
-        count = int(self._log[0])
-        if count:
-            self._closed.append(self._log[1 : 1 + TRADE_DOUBLES * count].reshape(-1, TRADE_DOUBLES).copy())
-            self._log[0] = 0.0
+        is_open = open_trade(self._bench.account.tolist())
+        if is_open is None and len(self._closed) == 1:
+            return Trades(self._closed[0])
+        return Trades(np.concatenate([NO_TRADES, *self._closed, *([] if is_open is None else [[row_of(is_open)]])]))
 
 
 @lru_cache(maxsize=16)

@@ -14,6 +14,7 @@ from formulas.engine.steps.account import TRADE_DOUBLES
 Ending = Literal["signal", "stop_loss", "take_profit", "trail", "ruin"]
 ENDINGS: tuple[Ending | None, ...] = (None, "signal", "stop_loss", "take_profit", "trail", "ruin")
 NAN = float("nan")
+NO_TRADES = np.empty((0, TRADE_DOUBLES))
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,7 +52,7 @@ class Trades(Sequence[Trade]):
         """The same trades as a table."""
         if isinstance(trades, Trades):
             return trades
-        rows = [_row(trade) for trade in trades]
+        rows = [row_of(trade) for trade in trades]
         return cls(np.array(rows, dtype=np.float64).reshape(-1, TRADE_DOUBLES))
 
     @property
@@ -94,7 +95,8 @@ def trade_of(row: Sequence[float]) -> Trade:
     return Trade(int(entry), int(end), entry_price, exit_price, size, pnl, fees, ENDINGS[int(ending)])
 
 
-def _row(trade: Trade) -> tuple[float, ...]:
+def row_of(trade: Trade) -> tuple[float, ...]:
+    """A trade as one row."""
     ends = (NAN if trade.exit_bar is None else trade.exit_bar, NAN if trade.exit_price is None else trade.exit_price)
     rest = (trade.size, trade.pnl, trade.fees, ENDINGS.index(trade.ending))
     return (trade.entry_bar, ends[0], trade.entry_price, ends[1], *rest)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
 from importlib import import_module
@@ -29,6 +29,7 @@ class Kernels:
     _run_lanes: Any
     _true_ones: Any
     _measure: Any
+    _keep: Any
     _library: Library
 
     def bound_run(self, *arrays: NDArray[Any]) -> Callable[[int, int], int]:
@@ -50,15 +51,34 @@ class Kernels:
         return lambda first, stop: int(self._true_ones(*places, first, stop, address(found)))
 
     def measure(
-        self, equity: Floats, start: float, returns: Floats, market: Floats, trades: Floats, closed: int
+        self,
+        equity: Floats,
+        start: float,
+        ends: Ints,
+        market: tuple[Floats, float, float, int, float],
+        trades: Floats,
+        closed: int,
+        returns: Floats,
     ) -> list[float]:
-        """See steps.measures."""
+        """See steps.measures; `market` is a metrics.Holding, `returns` has two rows, for the account and for it."""
         found = np.empty(MEASURES)
         curve, rows = np.ascontiguousarray(equity), np.ascontiguousarray(trades)
-        of_both = address(returns), address(market), returns.size
-        self._measure(address(curve), curve.size, start, *of_both, address(rows), len(rows), closed, address(found))
+        prices, units, cash, entry, begun = market
+        worths = np.ascontiguousarray(prices)
+        self._measure(
+            *(address(curve), curve.size, start, address(ends), ends.size),
+            *(address(worths), units, cash, entry, begun),
+            *(address(rows), len(rows), closed, address(returns[0]), address(returns[1]), address(found)),
+        )
         sums: list[float] = found.tolist()
         return sums
+
+    def keep(self, prices: Sequence[Floats], account: list[float], log: list[float]) -> tuple[int, list[float]]:
+        """See steps.holding: the bar of entry, and the account after it."""
+        numbers, closed = np.array(account), np.array(log)
+        columns = map(address, prices)
+        entry = self._keep(*columns, prices[0].size, address(numbers), address(closed))
+        return entry, numbers.tolist()
 
 
 def load() -> Kernels:
@@ -69,5 +89,8 @@ def load() -> Kernels:
     run_rows = library.function("run_rows", None, ROWS, WHOLE, ROWS, ROWS, WHOLE, WHOLE)
     lanes = library.function("run_lanes", None, ROWS, WHOLE, ROWS, ROWS, *[WHOLE] * 3)
     true_ones = library.function("true_ones", WHOLE, ROWS, WHOLE, ROWS, *[WHOLE] * 3, ROWS)
-    measure = library.function("measure", None, ROWS, WHOLE, NUMBER, ROWS, ROWS, WHOLE, ROWS, WHOLE, WHOLE, ROWS)
-    return Kernels(run, run_rows, lanes, true_ones, measure, library)
+    of_market = ROWS, NUMBER, NUMBER, WHOLE, NUMBER
+    of_trades = ROWS, WHOLE, WHOLE, ROWS, ROWS, ROWS
+    measure = library.function("measure", None, ROWS, WHOLE, NUMBER, ROWS, WHOLE, *of_market, *of_trades)
+    keep = library.function("keep", WHOLE, *[ROWS] * 4, WHOLE, ROWS, ROWS)
+    return Kernels(run, run_rows, lanes, true_ones, measure, keep, library)

@@ -11,6 +11,7 @@ from formulas.engine.kernels import drivers
 from formulas.engine.kernels.translator import Step, Translator, declared_like
 from formulas.engine.kernels.values import FLAGS, FLOATS, NOTHING, joined
 from formulas.engine.operations import OPERATIONS, Operation
+from formulas.engine.steps.holding import keep
 from formulas.engine.steps.measures import measure
 
 MOST_LENGTHS, MOST_INPUTS = 2, 6
@@ -33,6 +34,7 @@ def source_of_all() -> ir.Module:
     translator.function_of(drivers.true_ones, is_entry=True)
     translator.function_of(drivers.run, is_entry=True)
     translator.function_of(measure, is_entry=True)
+    translator.function_of(keep, is_entry=True)
     return module
 
 

@@ -1,6 +1,7 @@
 """The sums that metrics rest on, over a curve of equity, its returns, those of the market and its trades."""
 
 Floats = list[float]
+Ints = list[int]
 
 # What `measure` finds: sums of equity and of its returns, of squares and powers of their distances from the mean;
 ALL_EQUITY, RETURNS, SQUARES, BELOW, CUBES, FOURTHS = 0, 1, 2, 3, 4, 5
@@ -20,17 +21,29 @@ def measure(
     equity: Floats,
     bars: int,
     start: float,
-    returns: Floats,
-    market: Floats,
+    ends: Ints,
     periods: int,
+    prices: Floats,
+    units: float,
+    cash: float,
+    entry: int,
+    market_start: float,
     trades: Floats,
     count: int,
     closed: int,
+    returns: Floats,
+    market: Floats,
     found: Floats,
 ) -> None:
-    """Fill `found`. Of `count` trades the first `closed` have ended; `market` has as many returns as there are."""
+    """Fill `found`, and the returns of the account and of the market over periods, whose last bars are `ends`.
+
+    The market is what holds `units` and `cash` from the bar `entry` on, at these prices. Of `count` trades the first
+    `closed` have ended.
+    """
     for i in range(MEASURES):
         found[i] = 0.0
+    fill_returns(equity, 1.0, 0.0, 0, start, ends, periods, returns)
+    fill_returns(prices, units, cash, entry, market_start, ends, periods, market)
     walk(equity, bars, start, found)
     if periods > 0:
         spread_of(returns, periods, found)
@@ -41,6 +54,19 @@ def measure(
         found[FEES] += trades[trade + FEE]
     if closed > 0:
         sum_up(trades, closed, found)
+
+
+def fill_returns(
+    prices: Floats, units: float, cash: float, entry: int, start: float, ends: Ints, periods: int, returns: Floats
+) -> None:
+    """The return of each period; that of the first is against the money at the start, and there is none on nothing."""
+    before = start
+    for i in range(periods):
+        worth = start
+        if ends[i] >= entry:
+            worth = prices[ends[i]] * units + cash
+        returns[i] = worth / before - 1.0 if before > 0.0 else 0.0
+        before = worth
 
 
 def walk(equity: Floats, bars: int, start: float, found: Floats) -> None:
