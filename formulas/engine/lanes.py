@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from itertools import chain
+from struct import Struct
+from typing import NoReturn
 
 import numpy as np
 
 from formulas.engine.bars import COLUMNS, Bar
-from formulas.engine.native_stepper import BAR_INDEX, TIME, NativeStepper
-from formulas.engine.steps.arithmetic import INF
+from formulas.engine.native_stepper import NativeStepper
 
 
 class Lanes:
@@ -26,6 +27,9 @@ class Lanes:
         for lane, stepper in enumerate(steppers):
             stepper.move(state, self._values, lane)
         self._run, self._watch, self._found = first.runner()
+        numbers = np.empty(len(COLUMNS) * len(steppers))
+        self._numbers, self._packed = numbers.data, Struct(f"{numbers.size}d")
+        self._take = first.kernels.bound_take(numbers, self._values)
         self._bars: Sequence[Bar] = ()
         self._taken = self._holding = 0
 
@@ -34,16 +38,9 @@ class Lanes:
 
         Raises BarError, with nothing changed, unless each follows its last one and is consistent.
         """
-        numbers = np.fromiter(chain.from_iterable(bars), dtype=np.float64, count=len(COLUMNS) * len(bars))
-        table = numbers.reshape(-1, len(COLUMNS)).T
-        time, opening, high, low, close, volume = table
-        is_inside = (low > -INF) & (low <= opening) & (low <= close) & (opening <= high) & (close <= high)
-        if not ((time > self._values[TIME]) & is_inside & (high < INF) & (volume >= 0.0) & (volume < INF)).all():
-            self.settle()
-            for stepper, bar in zip(self._steppers, bars, strict=True):
-                stepper.check(bar)
-        self._values[: len(COLUMNS)] = table
-        self._values[BAR_INDEX] += 1.0
+        self._packed.pack_into(self._numbers, 0, *chain.from_iterable(bars))
+        if not self._take():
+            self._refuse(bars)
         if self._steppers[0].has_frames:
             for stepper, bar in zip(self._steppers, bars, strict=True):
                 stepper.release(bar)
@@ -59,6 +56,13 @@ class Lanes:
             place, lane = divmod(number, len(found))
             found[lane].append(place)
         return found
+
+    def _refuse(self, bars: Sequence[Bar]) -> NoReturn:
+        """Say which of the bars is not in order."""
+        self.settle()
+        for stepper, bar in zip(self._steppers, bars, strict=True):
+            stepper.check(bar)
+        raise AssertionError("each bar alone is in order")
 
     def settle(self) -> None:
         """Let each stepper know of the bars that were taken."""

@@ -42,7 +42,7 @@ class NativeStepper(Stepper):
         self.nodes = tuple(nodes)
         self.bars = 0
         self.last_time = None
-        self._kernels = kernels
+        self.kernels = kernels
         self._frames = {period: Aggregator(period) for period in periods_of(nodes)}
         self._starts = {period: len(COLUMNS) * place for place, period in enumerate([0, *self._frames])}
         self.places = self._placed()
@@ -147,9 +147,9 @@ class NativeStepper(Stepper):
         sizes, lanes = np.repeat(self._sizes, self._sizes), values.shape[1]
         first = np.repeat(self._sizes.cumsum() - self._sizes, self._sizes)
         self._state_places = np.arange(sizes.size) + first * (lanes - 1) + sizes * lane
-        self._run = {period: self._kernels.bound_lanes(rows, state, values) for period, rows in self._rows.items()}
+        self._run = {period: self.kernels.bound_lanes(rows, state, values) for period, rows in self._rows.items()}
         self._found = np.empty(self._watched.size * values.shape[1], dtype=np.int64)
-        self._watch = self._kernels.bound_watch(self._watched, values, self._found)
+        self._watch = self.kernels.bound_watch(self._watched, values, self._found)
 
     def _evaluate_frame(self, period: int, frame: Aggregator, bar: Bar) -> None:
         rows, start = self._rows[period], self._starts[period]
@@ -167,7 +167,7 @@ class NativeStepper(Stepper):
         tape = Tape(program, bars, range(len(self.nodes)))
         block = max(1, WARM_DOUBLES // len(self.nodes))
         for start in range(0, len(bars), block):
-            tape.advance(self._kernels, start, min(start + block, len(bars)))
+            tape.advance(self.kernels, start, min(start + block, len(bars)))
         self.load(tape.state)
         self.bars, self.last_time = len(bars), int(bars.time[-1]) if len(bars) else None
 
@@ -178,7 +178,7 @@ class NativeStepper(Stepper):
             table[place, : len(bars)] = getattr(columns, name)
         table[len(COLUMNS) - 1, : len(bars)] = np.arange(self.bars, self.bars + len(bars))
         state = self._state
-        self._kernels.run_rows(self._rows[0], state, table, 0, len(bars))
+        self.kernels.run_rows(self._rows[0], state, table, 0, len(bars))
         self._state = state
         self.bars += len(bars)
         self.last_time = int(bars[-1].time)

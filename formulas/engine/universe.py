@@ -61,9 +61,8 @@ class Universe(Generic[Name, Key]):
         """
         if self._lanes is None or len(bars) < len(self._merged):
             return self._advance_some(bars)
-        ordered = {name: bars[name] for name in self._merged}
-        holding = self._lanes.advance(list(ordered.values()))
-        self._newest, self._is_together = ordered, True
+        holding = self._lanes.advance([bars[name] for name in self._merged])
+        self._newest, self._is_together = dict(bars), True
         if self._has_alone:
             holding += sum(merged.advance_alone(bars[name]) for name, merged in self._merged.items())
         return holding

@@ -33,6 +33,7 @@ Flags = list[bool]
 BLOCK = 1024
 ROW_INTS = 12
 CHART_COLUMNS = 7
+BAR_COLUMNS = 6
 TIME, OPEN, HIGH, LOW, PRICE, VOLUME, BAR_INDEX = 0, 1, 2, 3, 4, 5, 6
 ACCOUNT_COLUMN = 7
 ACCOUNT_COLUMNS = 4
@@ -109,10 +110,27 @@ def true_ones(watched: Ints, count: int, values: Floats, lanes: int, first: int,
     for k in range(count):
         column = floats_at(values, watched[k] * lanes)
         for i in range(first, stop):
-            if column[i] == 1.0:
-                found[holding] = k * lanes + i
-                holding += 1
+            # Written down in any case, and kept if it holds: which that is nobody foresees.
+            found[holding] = k * lanes + i
+            holding += column[i] == 1.0
     return holding
+
+
+def take_bars(bars: Floats, values: Floats, lanes: int) -> int:
+    """Lay the next bar of each instrument into the columns; 0, and nothing is changed, if one is not in order."""
+    wrong = 0
+    for i in range(lanes):
+        bar = floats_at(bars, BAR_COLUMNS * i)
+        is_inside = bar[LOW] <= bar[OPEN] <= bar[HIGH] and bar[LOW] <= bar[PRICE] <= bar[HIGH]
+        is_known = bar[LOW] > -INF and bar[HIGH] < INF and 0.0 <= bar[VOLUME] < INF
+        wrong += not (bar[TIME] > values[TIME * lanes + i] and is_inside and is_known)
+    if wrong > 0:
+        return 0
+    for i in range(lanes):
+        for k in range(BAR_COLUMNS):
+            values[k * lanes + i] = bars[BAR_COLUMNS * i + k]
+        values[BAR_INDEX * lanes + i] += 1.0
+    return 1
 
 
 def run(tape: Ints, state: Floats, columns: Ints, account: Floats, log: Floats, start: int, stop: int) -> int:

@@ -28,6 +28,7 @@ class Kernels:
     _run_rows: Any
     _run_lanes: Any
     _true_ones: Any
+    _take_bars: Any
     _measure: Any
     _keep: Any
     _library: Library
@@ -49,6 +50,10 @@ class Kernels:
         """drivers.true_ones on the same, which fills `found`."""
         places = address(watched), len(watched), address(values), values.shape[1]
         return lambda first, stop: int(self._true_ones(*places, first, stop, address(found)))
+
+    def bound_take(self, bars: Floats, values: Floats) -> Callable[[], int]:
+        """drivers.take_bars on a row with the bar of each lane, and on a table of values by node and lane."""
+        return partial(self._take_bars, address(bars), address(values), values.shape[1])
 
     def measure(
         self,
@@ -93,4 +98,5 @@ def load() -> Kernels:
     of_trades = ROWS, WHOLE, WHOLE, ROWS, ROWS, ROWS
     measure = library.function("measure", None, ROWS, WHOLE, NUMBER, ROWS, WHOLE, *of_market, *of_trades)
     keep = library.function("keep", WHOLE, *[ROWS] * 4, WHOLE, ROWS, ROWS)
-    return Kernels(run, run_rows, lanes, true_ones, measure, keep, library)
+    take_bars = library.function("take_bars", WHOLE, ROWS, ROWS, WHOLE)
+    return Kernels(run, run_rows, lanes, true_ones, take_bars, measure, keep, library)

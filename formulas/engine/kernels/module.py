@@ -32,6 +32,7 @@ def source_of_all() -> ir.Module:
     }
     translator.translate(_dispatch_lanes(), {**vars(drivers), **across}, is_entry=True)
     translator.function_of(drivers.true_ones, is_entry=True)
+    translator.function_of(drivers.take_bars, is_entry=True)
     translator.function_of(drivers.run, is_entry=True)
     translator.function_of(measure, is_entry=True)
     translator.function_of(keep, is_entry=True)

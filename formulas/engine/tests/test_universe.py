@@ -1,10 +1,12 @@
 """Programs on many instruments decide on each, bit for bit, what they decide alone, whoever has a bar or none."""
 
+import math
 import random
 
 import pytest
 
 from formulas.engine import BarError, LiveProgram, Universe, compile_formula
+from formulas.engine.bars import Bar
 from formulas.engine.tests.markets import random_walk
 from formulas.engine.tests.random_formulas import random_account_formula, random_formula
 
@@ -80,7 +82,11 @@ def test_what_does_not_fit_changes_nothing_on_any_instrument():
         alone.decisions(bars)
     fine = {name: rows[30] for name, rows in WALKS.items()}
     late, torn = WALKS["third"][29], WALKS["third"][30]._replace(high=0.5)
-    for bad in ({**fine, "third": late}, {**fine, "third": torn}, {"first": fine["first"], "third": torn}):
+    odd = [WALKS["third"][30]._replace(**{name: value}) for name in Bar._fields[1:] for value in (math.nan, math.inf)]
+    low, no_volume = WALKS["third"][30]._replace(low=-math.inf), WALKS["third"][30]._replace(volume=-1.0)
+    for bad in [{**fine, "third": one} for one in (late, torn, *odd, low, no_volume)] + [
+        {"first": fine["first"], "third": torn}
+    ]:
         with pytest.raises(BarError, match="bar 30"):
             universe.advance(bad)
     with pytest.raises(KeyError):
