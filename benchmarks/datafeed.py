@@ -172,6 +172,8 @@ def _closed_bars(folder: Path, wanted: argparse.Namespace) -> Figures:
     finally:
         listeners.close()
         server.close()
+    if not delays:
+        raise SystemExit(f"no closed bar reached all of {wanted.sockets} sockets; {listeners.closed} were lost")
     rounds = [delays[start : start + wanted.bars] for start in range(0, count, wanted.bars)]
     name = f"bar closed → last of {wanted.sockets:,} sockets has it"
     return [
