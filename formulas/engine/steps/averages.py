@@ -21,10 +21,11 @@ def sma(s: State, n: int, x: float) -> float:
     """
     if x != x:
         return NAN
-    place = int(s[0])
+    taken = s[0]
+    place = int(taken)
     s[4 + place] = x
     if place < n - 1:
-        s[0] += 1.0
+        s[0] = taken + 1.0
         base = s[3]
         total = s[2] + (x - base)
         s[2] = total
