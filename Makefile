@@ -54,7 +54,7 @@ test: $(VENV)/.installed-dev ## run the suite (with DATABASE_URL and REDIS_URL: 
 	@$(BIN)/python -m pytest -n auto --dist worksteal -m "not browser and not node and not chaos and not oracles" $(ARGS)
 
 test-browser: $(VENV)/.installed-dev ## drive the web page in a real browser (needs Debian's package chromium)
-	@$(BIN)/python -m pytest -m browser $(ARGS)
+	@$(BIN)/python -m pytest -n 2 --dist loadfile -m browser $(ARGS)
 
 test-clients: $(VENV)/.installed-dev ## run the documented clients (needs Debian's packages nodejs and npm)
 	@$(BIN)/python -m pytest -m node $(ARGS)

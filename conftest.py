@@ -1,11 +1,7 @@
 """What every test may use: people, their clients, and a clean hub and cache."""
 
-import atexit
 import os
-import shutil
-import tempfile
 from collections.abc import Callable, Iterator
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -21,6 +17,7 @@ from datafeed.selectors.held import held_series
 from kernel.background import close_threads
 from kernel.tests.caches import clear_cache
 from kernel.tests.tables import empty_tables, filled_by_migrations
+from tests.empty import shared_folder
 
 LIMITS = (
     "CALLS_PER_MINUTE",
@@ -42,10 +39,9 @@ def pytest_configure() -> None:
     settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
     for name in LIMITS:
         setattr(settings, name, 10**6)
+    folder = shared_folder()  # before workers start: they are to find it
     if connection.vendor == "sqlite":
-        folder = tempfile.mkdtemp(prefix="signalbox-")
-        atexit.register(shutil.rmtree, folder, ignore_errors=True)
-        settings.DATABASES["default"]["TEST"]["NAME"] = str(Path(folder) / "test.sqlite3")
+        settings.DATABASES["default"]["TEST"]["NAME"] = str(folder / f"{NAMESPACE}.sqlite3")
     if settings.ENV.redis_url:
         settings.CACHES["default"]["KEY_PREFIX"] = NAMESPACE
         settings.CHANNEL_LAYERS["default"]["CONFIG"]["prefix"] = NAMESPACE

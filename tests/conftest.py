@@ -59,7 +59,7 @@ def browser() -> Iterator[Browser]:
         yield browser
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def paced(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LiveServer]:
     """A server at a pace that a reader can follow: at the suite's own, rows wander off while they are aimed at."""
     server = LiveServer(tmp_path_factory.mktemp("live"), REPLAY_INTERVAL="1")

@@ -1,6 +1,5 @@
 """A real server process of one's own: its own database, port and clock of the replay."""
 
-import atexit
 import json
 import os
 import shutil
@@ -8,19 +7,16 @@ import signal
 import socket
 import subprocess
 import sys
-import tempfile
 import time
 from copy import copy
-from functools import cache
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlsplit
 
 import httpx
-import psycopg
 from django.conf import settings
 
-ROOT = Path(__file__).resolve().parents[1]
+from tests.empty import ROOT, address_of, empty_database, empty_postgres, in_postgres
+
 PASSWORD = "correct horse battery"
 START_WITHIN = 60.0
 # Replays are faster than markets, and tests than people.
@@ -31,40 +27,6 @@ def free_port() -> int:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         return int(probe.getsockname()[1])
-
-
-@cache
-def empty_database() -> Path:
-    """A SQLite database with all tables and nothing in them: to make one takes longer than a server's whole start."""
-    folder = Path(tempfile.mkdtemp(prefix="signalbox-empty-"))
-    atexit.register(shutil.rmtree, folder, ignore_errors=True)
-    _migrate({"DATA_DIR": str(folder), "DATABASE_URL": ""})
-    return folder / "signalbox.sqlite3"
-
-
-@cache
-def empty_postgres() -> str:
-    """The same on the PostgreSQL of this run: the name of a database that others are copied from."""
-    name = f"signalbox_empty_{os.getpid()}"
-    in_postgres(f'CREATE DATABASE "{name}"')
-    atexit.register(in_postgres, f'DROP DATABASE IF EXISTS "{name}" WITH (FORCE)')
-    _migrate({"DATA_DIR": str(empty_database().parent), "DATABASE_URL": address_of(name)})
-    return name
-
-
-def _migrate(environment: dict[str, str]) -> None:
-    command = [sys.executable, "manage.py", "migrate", "-v0"]
-    subprocess.run(command, cwd=ROOT, env={**os.environ, "ENV_FILE": "", "REDIS_URL": "", **environment}, check=True)
-
-
-def address_of(database: str) -> str:
-    """The URL of another database of the PostgreSQL of this run."""
-    return urlsplit(settings.ENV.database_url)._replace(path=f"/{database}").geturl()
-
-
-def in_postgres(statement: str) -> None:
-    with psycopg.connect(settings.ENV.database_url, autocommit=True) as connection:
-        connection.execute(statement)
 
 
 class LiveServer:

@@ -31,9 +31,9 @@ def viewer() -> None:
 
 @pytest.mark.browser
 def test_the_page_of_the_sockets_document_renders_from_this_server_alone(
-    viewer: None, browser: Browser, live: LiveServer
+    viewer: None, browser: Browser, paced: LiveServer
 ) -> None:
-    visitor = Visitor(browser, live)
+    visitor = Visitor(browser, paced)
     assert visitor.open(PAGE) == 200
     page = visitor.page
     expect(page.get_by_text("Signalbox sockets").filter(visible=True).first).to_be_visible()

@@ -20,7 +20,7 @@ HUNDRED = 100 * MIB
 UPLOAD = "/auth/kyc/upload"
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")  # as long as the server that knows the name
 def caller(live: LiveServer) -> Caller:
     return live.register("bodies")
 

@@ -8,9 +8,14 @@ import pytest
 from playwright.sync_api import Request, Route, WebSocketRoute, expect
 
 from tests.browser import Visitor, wait_until
-from tests.server import PASSWORD, Caller
+from tests.server import PASSWORD, Caller, LiveServer
 
 pytestmark = [pytest.mark.browser]
+
+
+@pytest.fixture(scope="module")
+def live(paced: LiveServer) -> LiveServer:
+    return paced
 
 
 def test_a_reset_makes_the_page_forget_those_positions_and_read_the_list_again(visitor: Visitor) -> None:

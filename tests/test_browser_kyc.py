@@ -20,6 +20,11 @@ REASON = "The photo is too dark to read."
 SHOWN = "image => image.complete && image.naturalWidth"
 
 
+@pytest.fixture(scope="module")
+def live(paced: LiveServer) -> LiveServer:
+    return paced
+
+
 @pytest.fixture
 def reviewer(visitor: Visitor) -> Visitor:
     return visitor

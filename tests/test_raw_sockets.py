@@ -19,7 +19,7 @@ HELLO = b'{"type": "ping"}'
 BAD_UTF8 = b"\xff\xfe"
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")  # as long as the server that knows the name
 def caller(live: LiveServer) -> Caller:
     return live.register("frames")
 

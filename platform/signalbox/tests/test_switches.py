@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.server import empty_database
+from tests.empty import empty_database
 
 ROOT = Path(__file__).resolve().parents[3]
 DOCUMENTS = ("openapi.json", "docs", "redoc", "ws/asyncapi.json", "ws/asyncapi")
