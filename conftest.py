@@ -27,7 +27,7 @@ LIMITS = (
     "BROADCASTS_PER_MINUTE",
     "FORMULA_NOTIFICATIONS_PER_MINUTE",
 )
-MOST_WORKERS = 8  # each has connections to PostgreSQL, which gives out a hundred
+MOST_WORKERS = 6  # each and its servers have connections to PostgreSQL, which gives out a hundred
 NAMESPACE = f"test-{os.environ.get('PYTEST_XDIST_WORKER', 'main')}"
 
 
