@@ -39,8 +39,9 @@ NOTES = [
     "CPU time of all threads, without the conversion of data to an engine's own form; a new process is elapsed time",
     "averages of 10 and 30 bars that cross, long only, all the cash, filled at the next open, 1 basis point of fee",
     "ours: trades, equity and 30 metrics, those against buying and holding among them; the metrics of two parts and "
-    "that curve are worked out when asked for, and not here; vectorbt: 10 metrics one by one, as its stats() takes "
-    "longer; raptorbt: its 48; TA-Lib + numpy: the bars of the crossings and nothing else",
+    "that curve are worked out when asked for, and not here, and which bars end a day once for all backtests of the "
+    "bars; vectorbt: 10 metrics one by one, as its stats() takes longer; raptorbt: its 48; TA-Lib + numpy: the bars of "
+    "the crossings and nothing else",
     "backtesting.py trades whole units, NautilusTrader one unit at the bar's close, backtrader and PyneCore 95 % of "
     "the cash; these run in two rounds, without one to warm up, over 10,000 bars (backtesting.py: 50,000), scaled",
     "sweep over 100,000 bars: vectorbt is given 40 of the 400 points, as it would need some 10 GB, and is scaled",
