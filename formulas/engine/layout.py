@@ -58,6 +58,8 @@ class Layout:
         self._has_account = has_account
         asked = [node for action in program.actions for node in (action.guard, amount_of(action))]
         self._needed = _needed(program.nodes, {*wanted, *(asked if has_account else ())} - {NO_NODE}, given)
+        # Nodes that nobody calculates from are read as well: an output may be `position` itself.
+        self.shows_account = has_account and any(program.nodes[place].op in ACCOUNT for place in self._needed)
         self._frames = list(dict.fromkeys(program.nodes[i].frame for i in self._needed if program.nodes[i].frame))
         self._stride = drivers.BLOCK * (2 if self._frames else 1)
         self._next = drivers.ACCOUNT_COLUMN + drivers.ACCOUNT_COLUMNS

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from formulas.engine.bars import Bars
 from formulas.engine.broker import Terms, open_trade, opened
+from formulas.engine.kernels import drivers
 from formulas.engine.kernels.addresses import address
 from formulas.engine.layout import layout_of
 from formulas.engine.program import Program
@@ -53,7 +54,8 @@ class Tape:
         self._bars = bars
         self._given = [_column(name, bars, given) for name in self._layout.sources]
         at_first = _address(self.equity, first), _address(self.held, first)
-        header = program.warmup_bars, late, terms is not None, LOG_ROOM, *at_first, self._layout.memory
+        has_account = terms is not None and (drivers.SHOWN if self._layout.shows_account else drivers.KEPT)
+        header = program.warmup_bars, late, has_account, LOG_ROOM, *at_first, self._layout.memory
         sources = [0 if column is None else _address(column, first) for column in self._given]
         self._bench.begin(header, _opened(terms or Terms()), sources)
 

@@ -38,12 +38,14 @@ TIME, OPEN, HIGH, LOW, PRICE, VOLUME, BAR_INDEX = 0, 1, 2, 3, 4, 5, 6
 ACCOUNT_COLUMN = 7
 ACCOUNT_COLUMNS = 4
 
-# The header: bars before the first decision, whether decisions are heard a bar late, whether there is an account,
-# trades that the log has room for, the addresses for equity and for whether something is held, where the state keeps
-# what was asked last, the column that says where something new is asked; then place and size of each part.
+# The header: bars before the first decision, whether decisions are heard a bar late, whether there is an account and
+# whether its columns are read (`KEPT`, `SHOWN`), trades that the log has room for, the addresses for equity and for
+# whether something is held, where the state keeps what was asked last, the column that says where something new is
+# asked; then place and size of each part.
 WARMUP, IS_LATE, HAS_ACCOUNT, LOG_ROOM, EQUITY_OUT, HELD_OUT, MEMORY, NEWS = 0, 1, 2, 3, 4, 5, 6, 7
 SOURCES, FRAMES, FREE, BOUND, ACTIONS, SINKS = 8, 10, 12, 14, 16, 18
 HEADER_INTS = 20
+KEPT, SHOWN = 1, 2
 # A source is an address (0: the number of the bar) and a column; a sink a column and an address.
 PAIR_INTS = 2
 FLOAT_BYTES = 8
@@ -218,7 +220,7 @@ def trade(tape: Ints, state: Floats, columns: Ints, account: Floats, log: Floats
 
     Bars at which nothing can happen to the account are passed over together.
     """
-    may_rest = tape[BOUND + 1] == 0 and tape[IS_LATE] == 0
+    may_rest = tape[HAS_ACCOUNT] != SHOWN and tape[IS_LATE] == 0
     news = column_of(columns, tape[NEWS])
     wakes = column_of(columns, tape[NEWS] + 1)
     asked = floats_at(state, tape[MEMORY])
@@ -253,7 +255,7 @@ def trade_bar(tape: Ints, state: Floats, columns: Ints, account: Floats, log: Fl
     advance(account, log, bar, opening, high, column_of(columns, LOW)[i], column_of(columns, PRICE)[i])
     floats_from(tape[EQUITY_OUT])[bar] = account[EQUITY]
     flags_from(tape[HELD_OUT])[bar] = account[UNITS] != 0.0
-    if tape[BOUND + 1] != 0:
+    if tape[HAS_ACCOUNT] == SHOWN:
         show_account(account, ints_at(columns, ACCOUNT_COLUMN), i)
         run_rows(ints_at(tape, tape[BOUND]), tape[BOUND + 1], state, columns, i, 1)
     if tape[IS_LATE] != 0:

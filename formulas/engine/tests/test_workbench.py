@@ -6,6 +6,10 @@ import pytest
 
 from formulas.engine import Terms, compile_formula
 from formulas.engine.backtest import run_account
+from formulas.engine.compiler import compile_expression
+from formulas.engine.history import run
+from formulas.engine.kernels import drivers
+from formulas.engine.layout import Layout
 from formulas.engine.native import load_kernels
 from formulas.engine.tape import Tape
 from formulas.engine.tests.markets import bits, random_walk
@@ -49,3 +53,20 @@ def test_threads_do_not_meet():
     with ThreadPoolExecutor(4) as pool:
         found = list(pool.map(lambda pair: account_of(*pair), asked))
     assert found == wanted * 20
+
+
+@pytest.mark.parametrize("name", ["position", "entry_price", "bars_held", "equity"])
+def test_an_output_that_is_the_account_itself_does_not_show_what_lay_there(name, monkeypatch):
+    made = Layout.values
+
+    def littered(layout):
+        values = made(layout)
+        values[drivers.ACCOUNT_COLUMN : drivers.ACCOUNT_COLUMN + drivers.ACCOUNT_COLUMNS] = 7.0
+        return values
+
+    monkeypatch.setattr(Layout, "values", littered)
+    program = compile_expression(name)
+    shown, plain = (
+        run(program, BARS, plain=plain).outputs[program.outputs[0].name].tolist() for plain in (False, True)
+    )
+    assert bits(shown) == bits(plain)
