@@ -1,7 +1,8 @@
 """Notifications on sockets: one inbox for each connection, which follows the streams of whoever is signed in."""
 
 import asyncio
-from collections.abc import Callable
+import logging
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -32,6 +33,8 @@ from notifications.models import PRIORITY_RANKS
 from notifications.rules import Rules
 from notifications.selectors import EVERYBODY, Addressed, streams_of_people
 
+logger = logging.getLogger(__name__)
+
 RESUME_WINDOW = 5_000
 HEADS_EVERY = 20.0
 
@@ -43,16 +46,24 @@ Filter = Callable[[dict[str, Any]], bool]
 
 @dataclass
 class Inbox:
-    """What one connection follows. `following` has, for each stream, where its open membership begins; `asked` is the
-    client's own filter, and `only` that together with what the person has muted."""
+    """What one connection follows.
+
+    `following` has, for each stream, where its open membership begins, and `ended` where the last one of a stream that
+    was left ends. `asked` is the client's own filter, and `only` that together with what the person has muted. `held`
+    has the positions at which streams stand still for a change that `awaited` refreshes are to look at.
+    """
 
     socket: Socket
     asked: Filter | None = None
     only: Filter | None = None
     tells_positions: bool = False
     following: dict[str, int] = field(default_factory=dict)
+    muted: tuple[bool, set[str]] | None = None
+    ended: dict[str, int] = field(default_factory=dict)
     epochs: dict[str, str] = field(default_factory=dict)
-    heads: "asyncio.Task[None] | None" = None
+    held: dict[str, int] = field(default_factory=dict)
+    awaited: int = 0
+    chore: "asyncio.Task[None] | None" = None
     # A refresh may come while a subscription is still catching up.
     lock: asyncio.Lock = field(default_factory=asyncio.Lock)
 
@@ -65,17 +76,22 @@ class Inbox:
         if unknown := sorted(set(positions) - set(addressed)):
             raise StreamForbidden(errors={"streams": [f"{name[:100]} is not addressed to you" for name in unknown]})
         self.asked = only
-        await self._apply_preferences()
+        self._mute(await _rules.ask(self.socket.user.pk))
         starts = {name: self._start_of(name, stream, positions) for name, stream in addressed.items()}
         if lost := sorted(name for name, start in starts.items() if start is None):
             self.socket.tell(Reset(payload=ResetPayload(streams=lost)))
         for name, stream in addressed.items():
-            start = starts[name]
+            # What is not named goes on from where it is by now.
+            place = None if name in positions else self._place(name)
+            start = starts[name] if place is None else place
             await self._catch_up(name, stream, stream.head if start is None else start)
 
-    async def _apply_preferences(self) -> None:
-        self.only = _unmuted(await _rules.ask(self.socket.user.pk), self.asked)
-        self.socket.filter_streams(self.only)
+    def _mute(self, rules: Rules) -> bool:
+        """Leave out what `rules` mute; whether that is a change."""
+        muted = rules.muted(SOCKET)
+        self.muted, before = muted, self.muted
+        self.only = _unmuted(rules, self.asked)
+        return muted != before
 
     async def _addressed(self) -> dict[str, Addressed]:
         user_id = self.socket.user.pk
@@ -94,12 +110,15 @@ class Inbox:
         """
         position = positions.get(name)
         if position is None:
-            followed = self.socket.position(name)
+            followed = self._place(name)
             if followed is not None:
                 return followed
             if not positions:
                 return stream.head
             start = stream.spans[0][0]
+            if stream.opened_after is None:
+                # Left again, perhaps long ago: of what is too old nobody need be told.
+                start = max(start, stream.floor)
         elif position.epoch != stream.epoch or position.seq > stream.head:
             return None
         else:
@@ -107,11 +126,26 @@ class Inbox:
         is_kept = not stream.is_forgotten(start) and stream.missed(start) <= RESUME_WINDOW
         return start if is_kept else None
 
+    def _place(self, name: str) -> int | None:
+        """How far the stream has been sent; none where nothing of it was addressed since this connection went live."""
+        place = self.held.get(name, self.socket.position(name))
+        return self.ended.get(name) if place is None else place
+
     async def _catch_up(self, name: str, stream: Addressed, position: int) -> None:
         """Send what is addressed to the person after `position`, and follow the stream where they are still in it."""
+        self.held.pop(name, None)
         await self.socket.unfollow(name)
-        self.following.pop(name, None)
+        for known in (self.following, self.ended):
+            known.pop(name, None)
         self.epochs[name] = stream.epoch
+        try:
+            await self._send_spans(name, stream, position)
+        except Exception:
+            # The next refresh goes on from here.
+            self.held[name] = self._place(name) or position
+            raise
+
+    async def _send_spans(self, name: str, stream: Addressed, position: int) -> None:
         for after, until in stream.spans:
             start = max(after, position)
             if until is None:
@@ -119,48 +153,93 @@ class Inbox:
                 await self.socket.follow(name, start, self.only)
             elif start < until:
                 await self.socket.replay(name, start, until, self.only)
+        if stream.ended_at is not None:
+            self.ended[name] = stream.ended_at
+
+    def hold(self) -> None:
+        """Let nothing through until the next `refresh`: it may be addressed to the person no longer."""
+        self.awaited += 1
+        self.held |= self._places()
+        self.socket.filter_streams(lambda payload: False)
 
     async def refresh(self) -> None:
         """Follow the streams joined since, from where they were joined, finish those that were left, and mute what has
         been muted since."""
-        await self._apply_preferences()
-        addressed = await self._addressed()
-        moved = [name for name, stream in addressed.items() if stream.opened_after != self.following.get(name)]
-        for name in moved:
-            stream = addressed[name]
-            position = self.socket.position(name)
-            if position is None:
-                # Joined just now: what it told before has been missed by nobody.
-                position = stream.spans[-1][0]
-            await self._catch_up(name, stream, position)
+        rules, addressed = await asyncio.gather(_rules.ask(self.socket.user.pk), self._addressed())
+        has_changed = self._mute(rules) or bool(self.held)
+        moved = [name for name, stream in addressed.items() if self._has_moved(name, stream)]
+        behind = moved
+        while behind := [*behind, *self._swallowed()]:
+            for name in dict.fromkeys(behind):
+                stream, place = addressed[name], self._place(name)
+                await self._catch_up(name, stream, stream.spans[0][0] if place is None else place)
+            behind = []
+        self.held = {}
+        if has_changed:
+            self.socket.filter_streams(self.only)
         if moved and self.tells_positions:
-            self.socket.tell(NotificationsLive(payload=self.positions()))
+            self.socket.tell(NotificationsLive(payload=self.all_positions()))
+
+    def _has_moved(self, name: str, stream: Addressed) -> bool:
+        """Whether the person has joined or left the stream since it was looked up last, or both."""
+        if stream.opened_after is not None:
+            return stream.opened_after != self.following.get(name)
+        return name in self.following or self.ended.get(name) != stream.ended_at
+
+    def _swallowed(self) -> list[str]:
+        """The streams of which something came while they were held."""
+        return [name for name, place in self.held.items() if self.socket.position(name) != place]
+
+    def _places(self) -> dict[str, int]:
+        places = {name: self._place(name) for name in self.following}
+        return {name: seq for name, seq in places.items() if seq is not None}
 
     def positions(self) -> StreamsPayload:
         """How far each stream has been sent."""
-        places = {name: self.socket.position(name) for name in self.following}
-        known = {name: seq for name, seq in places.items() if seq is not None}
+        return self._told(self._places())
+
+    def all_positions(self) -> StreamsPayload:
+        """The same, and the ends of those that were left: a client that does not name them has not had them."""
+        return self._told(self.ended | self._places())
+
+    def _told(self, places: dict[str, int]) -> StreamsPayload:
         return StreamsPayload(
-            streams={name: Position(epoch=self.epochs[name], seq=seq) for name, seq in sorted(known.items())}
+            streams={name: Position(epoch=self.epochs[name], seq=seq) for name, seq in sorted(places.items())}
         )
 
     async def leave(self) -> None:
         for name in list(self.following):
             await self.socket.unfollow(name)
-        self.following.clear()
+        for known in (self.following, self.ended, self.held):
+            known.clear()
         self.tells_positions = False
-        if self.heads:
-            self.heads.cancel()
-            self.heads = None
+        if self.chore:
+            self.chore.cancel()
+            self.chore = None
 
-    def begin_heads(self) -> None:
-        if self.heads is None:
-            self.heads = self.socket.begin(self._tell_heads())
+    def look_after(self) -> None:
+        """Begin to tell the heads, and to notice a change of the person's streams that nobody told of."""
+        if self.chore is None:
+            self.chore = self.socket.begin(self._look_after())
 
-    async def _tell_heads(self) -> None:
+    async def _look_after(self) -> None:
         while True:
             await asyncio.sleep(HEADS_EVERY)
-            self.socket.tell(Heads(payload=self.positions()))
+            await self.refresh_soon()
+            if self.tells_positions:
+                self.socket.tell(Heads(payload=self.positions()))
+
+    async def refresh_soon(self) -> None:
+        """`refresh`, tried again for as long as the database is away; where another is to come, that one does it."""
+        while True:
+            try:
+                async with self.lock:
+                    if self.following and not self.awaited:
+                        await self.refresh()
+                return
+            except Exception:  # what is held or was not followed must not stay so
+                logger.exception("the streams of a connection could not be looked up; trying again")
+                await asyncio.sleep(1)
 
 
 def _inbox_of(socket: Socket) -> Inbox:
@@ -176,10 +255,9 @@ async def subscribe_to_notifications(socket: Socket, request: NotificationsSubsc
         await inbox.resume(request.streams, _filter_of(request))
         await socket.listen(INBOX_TOPIC.format(socket.user.pk))
         inbox.tells_positions = True
-        positions = inbox.positions()
-        socket.tell(NotificationsLive(payload=positions))
-        inbox.begin_heads()
-    return {"streams": sorted(positions.streams)}
+        socket.tell(NotificationsLive(payload=inbox.all_positions()))
+        inbox.look_after()
+    return {"streams": sorted(inbox.following)}
 
 
 def _unmuted(rules: Rules, only: Filter | None) -> Filter | None:
@@ -243,13 +321,21 @@ async def subscribe_inbox(socket: Socket) -> None:
     inbox = _inbox_of(socket)
     async with inbox.lock:
         await inbox.resume({})
+        inbox.look_after()
 
 
-async def refresh_inbox(socket: Socket) -> None:
-    """Follow the person into streams they joined and out of those they left; nothing where none are followed."""
-    inbox = socket.settings_of.get("inbox")
+def refresh_inbox(socket: Socket) -> Awaitable[None]:
+    """Follow the person into streams they joined and out of those they left; nothing where none are followed.
+
+    From the call on nothing goes out that they have not been looked up for; what comes meanwhile follows after.
+    """
+    inbox: Inbox | None = socket.settings_of.get("inbox")
     if inbox is None:
-        return
-    async with inbox.lock:
-        if inbox.following:
-            await inbox.refresh()
+        return asyncio.sleep(0)
+    inbox.hold()
+    return _refresh(inbox)
+
+
+async def _refresh(inbox: Inbox) -> None:
+    inbox.awaited -= 1
+    await inbox.refresh_soon()

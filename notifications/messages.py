@@ -64,7 +64,7 @@ class StreamsPayload(Payload, frozen=True, kw_only=True):
 
 
 class NotificationsLive(Push, frozen=True, kw_only=True, tag="notifications.live"):
-    """Everything missed has been sent; from here on it is live. Keep these positions."""
+    """Everything missed has been sent; from here on it is live. Keep these positions, also those of streams left."""
 
     payload: StreamsPayload
 

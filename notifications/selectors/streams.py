@@ -99,6 +99,12 @@ class Addressed:
         after, until = self.spans[-1]
         return after if until is None else None
 
+    @property
+    def ended_at(self) -> int | None:
+        """Where the last span of somebody who has left ends; none where nothing of it is kept."""
+        until = self.spans[-1][1]
+        return until if until is not None and until > self.floor else None
+
     def missed(self, position: int) -> int:
         """How many rows after `position` are addressed to the person."""
         return sum(max(0, end - max(after, position)) for after, end in self._ends())

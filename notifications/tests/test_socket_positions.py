@@ -1,19 +1,24 @@
 """Where a reader of notifications goes on: positions, what they are good for, and streams joined and left."""
 
+import asyncio
 from collections.abc import Callable
+from datetime import timedelta
 
 import msgspec
 import pytest
 
 from accounts.models import Company, User
+from kernel import clock
 from kernel.background import on_thread
 from kernel.realtime import streams
+from kernel.realtime.dialects import Flat
 from notifications import consumers, handlers, services
 from notifications.errors import StreamForbidden
 from notifications.messages import (
     NotificationsSubscribe,
 )
 from notifications.models import Notification
+from notifications.services import memberships
 from notifications.tests.far_end import connected
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -90,7 +95,7 @@ async def test_only_my_part_of_a_stream_is_sent_when_i_resume(member: Member, te
     async with connected(ann) as client:
         await client.subscribe(positions={"formula:1": (epoch, 0)})
         assert client.titles() == ["first stay", "second stay"]
-        assert "formula:1" not in client.live()
+        assert client.live()["formula:1"] == (epoch, 4)
         await on_thread(tell, "formula:1", "long after")
         await client.quiet()
         assert client.titles() == ["first stay", "second stay"]
@@ -118,7 +123,7 @@ async def test_an_open_socket_follows_me_into_a_stream_and_out_of_it(member: Mem
         await on_thread(tell, "formula:1", "in")
         await client.until(lambda: client.titles() == ["in"])
         await on_thread(services.leave_stream, user_id=ann.pk, stream_name="formula:1")
-        await client.until(lambda: "formula:1" not in client.live())
+        await client.until(lambda: client.types()[-1] == "notifications.live")
         await on_thread(tell, "formula:1", "out")
         await on_thread(tell, "all", "still here")
         await client.until(lambda: "still here" in client.titles())
@@ -165,3 +170,65 @@ def test_positions_are_whole_numbers_in_range() -> None:
         body = '{"streams": {"all": {"epoch": "x", "seq": ' + seq + "}}}"
         with pytest.raises(msgspec.ValidationError):
             msgspec.json.decode(body, type=NotificationsSubscribe)
+
+
+async def test_a_stream_left_before_i_connected_is_not_sent_when_i_come_back(member: Member, tell: Tell) -> None:
+    ann = await on_thread(member, "ann")
+
+    def history() -> None:
+        services.join_stream(user_id=ann.pk, stream_name="formula:1")
+        tell("formula:1", "long ago")
+        services.leave_stream(user_id=ann.pk, stream_name="formula:1")
+
+    await on_thread(history)
+    async with connected(ann) as client:
+        await client.subscribe()
+        positions = client.live()
+    async with connected(ann) as client:
+        await client.subscribe(positions=positions)
+        assert client.types() == ["notifications.live"]
+
+
+async def test_what_was_left_and_forgotten_is_no_reason_to_begin_anew(member: Member, tell: Tell) -> None:
+    ann = await on_thread(member, "ann")
+    await on_thread(services.join_stream, user_id=ann.pk, stream_name="formula:1")
+    row = await on_thread(tell, "formula:1", "long ago")
+    await on_thread(services.leave_stream, user_id=ann.pk, stream_name="formula:1")
+    later = clock.now() + timedelta(days=1)
+    assert await on_thread(services.forget_before, stream_id=row.stream_id, moment=later) == 1
+    async with connected(ann) as client:
+        await client.subscribe()
+        positions = client.live()
+    assert "formula:1" not in positions
+    async with connected(ann) as client:
+        await client.subscribe(positions=positions)
+        assert client.types() == ["notifications.live"]
+
+
+async def test_a_change_that_nobody_told_of_is_noticed(
+    member: Member, tell: Tell, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """With Redis away, for one."""
+    monkeypatch.setattr(consumers, "HEADS_EVERY", 0.05)
+    monkeypatch.setattr(memberships, "refresh_sockets", lambda topic: None)
+    ann = await on_thread(member, "ann")
+    async with connected(ann) as client, connected(ann, Flat()) as old:
+        await client.subscribe()
+        await consumers.subscribe_inbox(old.socket)
+        await on_thread(services.join_stream, user_id=ann.pk, stream_name="formula:1")
+        await on_thread(tell, "formula:1", "mine")
+        await client.until(lambda: client.titles() == ["mine"])
+        await old.until(lambda: [message["title"] for message in old.sent] == ["mine"])
+
+
+async def test_asking_again_for_less_on_one_connection_doubles_nothing(member: Member, tell: Tell) -> None:
+    ann, names = await on_thread(member, "ann"), [f"formula:{number}" for number in range(8)]
+    await on_thread(lambda: [services.join_stream(user_id=ann.pk, stream_name=name) for name in names])
+    async with connected(ann) as client:
+        await client.subscribe()
+        writing = asyncio.create_task(on_thread(lambda: [tell(names[-1], f"n{number}") for number in range(60)]))
+        while not writing.done():
+            await client.subscribe(min_priority="info")
+        await writing
+        await client.until(lambda: 60 in client.seqs(names[-1]))
+        assert client.seqs(names[-1]) == list(range(1, 61))

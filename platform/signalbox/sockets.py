@@ -18,10 +18,15 @@ Receive = Callable[[], Awaitable[dict[str, Any]]]
 Send = Callable[[dict[str, Any]], Awaitable[None]]
 
 
-async def _refresh(socket: Socket) -> None:
-    """Somebody's role, company or subscriptions changed: their sockets follow."""
-    await inbox.refresh_inbox(socket)
-    await refresh_signals(socket)
+def _refresh(socket: Socket) -> Awaitable[None]:
+    """Somebody's role, company or subscriptions changed: their sockets follow, and say nothing more before they do."""
+    refreshed = inbox.refresh_inbox(socket)
+
+    async def refresh() -> None:
+        await refreshed
+        await refresh_signals(socket)
+
+    return refresh()
 
 
 async def _watch_signals(socket: Socket) -> None:
