@@ -43,8 +43,11 @@ class Apprise(Transport):
     def check(self, values: Values) -> None:
         if _scheme(values["url"]) not in SCHEMES:
             raise refuse("url", f"The address begins with one of {', '.join(sorted(SCHEMES))}, and ://.")
-        if service_of(values["url"]) is None:
+        service = service_of(values["url"])
+        if service is None:
             raise refuse("url", "This is not an address of that service.")
+        if len(service) > 1:
+            raise refuse("url", "The address names one receiver: others have channels of their own.")
 
     def address(self, values: Values) -> str:
         return f"{SCHEMES[_scheme(values['url'])]} …{values['url'].partition('?')[0].rstrip('/')[-3:]}"
@@ -63,11 +66,17 @@ def _scheme(url: str) -> str:
 
 
 def service_of(url: str) -> apprise.NotifyBase | None:
-    """The service that `url` describes; nothing in it may loosen how we connect."""
+    """The service that `url` describes; nothing in it may loosen how we connect, how often, or how long it takes.
+
+    `len` of it is how many requests one message costs.
+    """
     service = apprise.Apprise.instantiate(url, asset=_ASSET, suppress_exceptions=True)
     if not isinstance(service, apprise.NotifyBase):
         return None
     service.redirects = False
+    # Tried again by us, as every channel; apprise would keep a worker waiting meanwhile.
+    service.retry, service.wait = 0, 0.0
+    service.overflow_mode = apprise.OverflowMode.TRUNCATE
     service.verify_certificate = True
     service.socket_connect_timeout, service.socket_read_timeout = CONNECT_WITHIN, READ_WITHIN
     return service

@@ -5,6 +5,7 @@ import hashlib
 import hmac
 import json
 from abc import ABC, abstractmethod
+from dataclasses import replace
 from typing import Any
 
 import apprise
@@ -394,6 +395,20 @@ class TestApprise:
             assert options["verify"]
             assert options["allow_redirects"] is False
             assert max(options["timeout"]) <= 10
+
+    @pytest.mark.parametrize("trick", ["?retry=10&wait=20", "?overflow=split", "?rto=600&cto=600"])
+    def test_one_message_is_one_request(self, trick: str, asked: list[Any]) -> None:
+        values = transport("apprise").clean({"url": APPRISE["pover"] + trick})
+        with pytest.raises(DeliveryFailed):
+            transport("apprise").send(values, replace(LETTER, text="long " * 1_000))
+        [(_, options)] = asked
+        assert max(options["timeout"]) <= 10
+
+    @pytest.mark.parametrize("scheme", ["clicksend", "plivo", "twilio"])
+    def test_an_address_names_one_receiver(self, scheme: str) -> None:
+        transport("apprise").clean({"url": APPRISE[scheme]})
+        with pytest.raises(Invalid):
+            transport("apprise").clean({"url": APPRISE[scheme].rstrip("/") + "/15550000001/15550000002"})
 
     def test_only_the_listed_services_can_be_named(self) -> None:
         for url in ("json://example.com", "xml://example.com", "form://example.com", "mailto://a:b@example.com",
