@@ -133,13 +133,17 @@ def _check_name(target: httpx.URL) -> None:
         raise AddressRefused(f"Only the ports {PORTS[target.scheme][0]} and {PORTS[target.scheme][1]} can be used.")
     host = target.host.rstrip(".").lower()
     last = host.rpartition(".")[2]
-    is_address = _address(host) is not None
-    if not is_address and (_NUMBER.fullmatch(last) or last in INNER_NAMES or "." not in host):
+    if _address(host):
+        # With a dot at its end the system's resolver may take it for a name, or for the address.
+        is_refused = not is_public(host)
+    else:
+        is_refused = bool(_NUMBER.fullmatch(last)) or last in INNER_NAMES or "." not in host
+    if is_refused:
         raise AddressRefused("The host must be one that anybody can reach.")
 
 
 def _port(target: httpx.URL) -> int:
-    return target.port or PORTS[target.scheme][0]
+    return PORTS[target.scheme][0] if target.port is None else target.port
 
 
 def _is_named_private(target: httpx.URL) -> bool:

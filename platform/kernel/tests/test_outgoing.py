@@ -12,6 +12,7 @@ from kernel import outgoing
 from kernel.outgoing import AddressRefused, OutgoingFailed, check_url, is_public, post
 
 REFUSED = [
+    "http://127.0.0.1./", "http://127.1./", "http://example.com:0/",
     "http://127.0.0.1/", "http://127.1/", "http://0/", "http://0.0.0.0/", "http://2130706433/", "http://0x7f000001/",
     "http://0x7f.0.0.1/", "http://017700000001/", "http://0177.0.0.1/", "http://[::1]/", "http://[::]/",
     "http://[::ffff:127.0.0.1]/", "http://[::ffff:7f00:1]/", "http://[64:ff9b::7f00:1]/", "http://[2002:7f00:1::]/",
