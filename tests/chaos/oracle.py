@@ -27,3 +27,7 @@ def check_complete(crowd: Crowd, tables: Tables, acknowledged: set[str], within:
 
     until(lambda: not incomplete(), within, lambda: f"{len(incomplete())} readers lack something: {incomplete()[:3]}")
     assert not crowd.faults(), crowd.faults()[:5]
+    for reader in crowd.readers:
+        kept = tables.receipts.get(reader.person, {})
+        lost = {name: seq for name, seq in reader.acknowledged.items() if kept.get(name, 0) < seq}
+        assert not lost, f"{lost} was taken down as received, and {kept} is kept"

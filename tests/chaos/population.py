@@ -29,13 +29,15 @@ print(json.dumps({"people": people, "admin": begin_session(user=boss).access_tok
 """
 _TABLES = """
 import json
-from notifications.models import Membership, Notification
-told, whose = {}, {}
+from notifications.models import Membership, Notification, Receipt
+told, whose, receipts = {}, {}, {}
 for name, seq, title in Notification.objects.order_by("seq").values_list("stream__name", "seq", "title"):
     told.setdefault(name, []).append([seq, title])
 for user, name in Membership.objects.filter(until_seq=None).values_list("user_id", "stream__name"):
     whose.setdefault(str(user), []).append(name)
-print(json.dumps({"told": told, "whose": whose}))
+for user, name, seq in Receipt.objects.values_list("user_id", "stream__name", "delivered_seq"):
+    receipts.setdefault(str(user), {})[name] = seq
+print(json.dumps({"told": told, "whose": whose, "receipts": receipts}))
 """
 # A process beside the servers, as a worker would be: what it commits is pushed by its own hand, or by nobody.
 TELL = """
@@ -63,10 +65,12 @@ class Population:
 
 @dataclass(frozen=True)
 class Tables:
-    """What each stream has told, from its first row on, and which streams each person is in."""
+    """What each stream has told, from its first row on, which streams each person is in, and how far they have
+    acknowledged them."""
 
     told: dict[str, list[str]]
     whose: dict[int, list[str]]
+    receipts: dict[int, dict[str, int]]
 
 
 def populate(server: LiveServer, count: int) -> Population:
@@ -81,4 +85,5 @@ def tables(server: LiveServer) -> Tables:
     for name, rows in found["told"].items():
         assert [seq for seq, _ in rows] == list(range(1, len(rows) + 1)), name
     told = {name: [title for _, title in rows] for name, rows in found["told"].items()}
-    return Tables(told, {int(person): names for person, names in found["whose"].items()})
+    whose = {int(person): names for person, names in found["whose"].items()}
+    return Tables(told, whose, {int(person): seqs for person, seqs in found["receipts"].items()})

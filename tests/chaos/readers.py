@@ -6,7 +6,8 @@ import random
 import socket
 import threading
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from types import TracebackType
 from typing import Any
@@ -30,6 +31,7 @@ class Said(msgspec.Struct):
     stream: str = ""
     epoch: str = ""
     seq: int = 0
+    id: str | int | None = None
 
 
 class Titled(msgspec.Struct):
@@ -57,7 +59,8 @@ class Reader(asyncio.Protocol):
     """One client of `person`, whose connection goes to the next of `ports` whenever one is lost.
 
     `began` has the position from which it knows each stream, `told` what each has told since; `faults` is what a
-    server must never do; `closes` has a close code for each connection that ended, none where there was no goodbye.
+    server must never do; `closes` has a close code for each connection that the server ended, none where there was no
+    goodbye; `acknowledged` is how far the server has taken down what came, by stream.
     """
 
     def __init__(self, person: int, token: str, ports: Sequence[int], *, hurries: bool = False) -> None:
@@ -68,9 +71,11 @@ class Reader(asyncio.Protocol):
         self.faults: list[str] = []
         self.closes: list[int | None] = []
         self.said: list[str] = []
+        self.acknowledged: dict[str, int] = {}
         self.is_live, self.stays, self.is_narrow = False, True, False
         self.transport: asyncio.Transport | None = None
         self._buffer, self._shook_hands = b"", False
+        self._has_hung_up = False
         self._code: int | None = None
         self._pause = FIRST_PAUSE
 
@@ -97,6 +102,7 @@ class Reader(asyncio.Protocol):
         assert isinstance(transport, asyncio.Transport)
         self.transport = transport
         self._buffer, self._shook_hands, self._code = b"", False, None
+        self._has_hung_up = False
         if not self.stays:
             transport.close()
             return
@@ -108,7 +114,7 @@ class Reader(asyncio.Protocol):
 
     def connection_lost(self, error: Exception | None) -> None:
         self.transport, self.is_live = None, False
-        if self._shook_hands:
+        if self._shook_hands and not self._has_hung_up:
             self.closes.append(self._code)
         if self.stays:
             self._come_back()
@@ -131,6 +137,18 @@ class Reader(asyncio.Protocol):
         assert self.transport
         return int(self.transport.get_extra_info("sockname")[1])
 
+    def slam(self) -> None:
+        """End the connection without a word, and come back to where it was."""
+        if self.transport and self._shook_hands:
+            self._has_hung_up = True
+            self.ports = [self.ports[-1], *self.ports[:-1]]
+            self.transport.abort()
+
+    def acknowledge(self, stream: str) -> None:
+        """Say that everything of the stream has come that has come."""
+        if seq := self.positions[stream]["seq"]:
+            self.say("notifications.ack", {"stream": stream, "seq": seq}, f"{stream}@{seq}")
+
     def stop_reading(self) -> None:
         if self.transport:
             self.transport.pause_reading()
@@ -139,9 +157,9 @@ class Reader(asyncio.Protocol):
         if self.transport:
             self.transport.resume_reading()
 
-    def say(self, kind: str, payload: Any) -> None:
+    def say(self, kind: str, payload: Any, id: str | None = None) -> None:
         if self.transport:
-            self.transport.write(frame(TEXT, json.dumps({"type": kind, "payload": payload}).encode()))
+            self.transport.write(frame(TEXT, json.dumps({"type": kind, "id": id, "payload": payload}).encode()))
 
     def _read_frames(self) -> None:
         data, at = self._buffer, 0
@@ -170,6 +188,9 @@ class Reader(asyncio.Protocol):
             self._note(said)
         elif said.type == "notifications.live":
             self._begin(_streams.decode(said.payload).streams)
+        elif said.type == "notifications.ack.response":
+            stream, _, seq = str(said.id).rpartition("@")
+            self.acknowledged[stream] = max(int(seq), self.acknowledged.get(stream, 0))
         else:
             self.said.append(said.type)
             if said.type == "reset":
@@ -255,6 +276,21 @@ class Crowd:
 
         self.do(hang_up)
         until(lambda: not any(reader.transport for reader in self.readers), 10, "some readers did not hang up")
+
+    @contextmanager
+    def restless(self) -> Iterator[None]:
+        """Meanwhile some slam their connections and come back, and others acknowledge what has come."""
+        stirring = asyncio.run_coroutine_threadsafe(self._stir(random.Random(1)), self.loop)
+        yield
+        stirring.cancel()
+
+    async def _stir(self, dice: random.Random) -> None:
+        while True:
+            await asyncio.sleep(0.05)
+            dice.choice(self.readers).slam()
+            for reader in dice.sample(self.readers, k=min(5, len(self.readers))):
+                if reader.is_live and reader.positions:
+                    reader.acknowledge(dice.choice(list(reader.positions)))
 
     def faults(self) -> list[str]:
         """What the servers did that they must not, of any reader."""
