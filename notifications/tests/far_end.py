@@ -14,6 +14,7 @@ from kernel.realtime.dialects import Canonical
 from kernel.realtime.outlets import PlainOutlet
 from notifications import consumers
 from notifications.consumers import refresh_inbox
+from notifications.following import Inbox
 from notifications.messages import (
     NotificationsSubscribe,
     Position,
@@ -50,8 +51,8 @@ class Client:
     async def quiet(self, seconds: float = 0.1) -> None:
         await asyncio.sleep(seconds)
 
-    def inbox(self) -> consumers.Inbox:
-        found: consumers.Inbox = self.socket.settings_of["inbox"]
+    def inbox(self) -> Inbox:
+        found: Inbox = self.socket.settings_of["inbox"]
         return found
 
     def types(self) -> list[str]:

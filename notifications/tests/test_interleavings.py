@@ -3,6 +3,7 @@
 `INTERLEAVINGS` in the environment asks for more of them than a quick run takes.
 """
 
+import asyncio
 import os
 import random
 from collections.abc import Callable
@@ -12,7 +13,7 @@ import pytest
 from accounts.models import User
 from kernel.background import on_thread
 from kernel.realtime import streams
-from notifications import consumers
+from notifications import following
 from notifications.tests.interleaved import LENGTH, STEPS, World
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -25,7 +26,8 @@ async def test_any_interleaving_gives_each_reader_each_of_theirs_once_in_order(
     member: Callable[..., User], monkeypatch: pytest.MonkeyPatch, seed: int
 ) -> None:
     monkeypatch.setattr(streams, "LOOK_EVERY", 0.1)
-    monkeypatch.setattr(consumers, "HEADS_EVERY", 0.3)
+    monkeypatch.setattr(following, "LOOK_EVERY", 0.3)
+    watching = asyncio.create_task(following.watch_inboxes())
     dice = random.Random(seed)
     world = World([await on_thread(member, name) for name in ("ann", "ben")], dice, monkeypatch)
     await world.begin()
@@ -34,4 +36,5 @@ async def test_any_interleaving_gives_each_reader_each_of_theirs_once_in_order(
     await world.settle()
     found = [await world.missing(reader) for reader in world.readers]
     await world.restart()
+    watching.cancel()
     assert not any(found), found

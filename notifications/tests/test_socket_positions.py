@@ -12,7 +12,7 @@ from kernel import clock
 from kernel.background import on_thread
 from kernel.realtime import streams
 from kernel.realtime.dialects import Flat
-from notifications import consumers, handlers, services
+from notifications import consumers, following, handlers, services
 from notifications.errors import StreamForbidden
 from notifications.messages import (
     NotificationsSubscribe,
@@ -64,7 +64,7 @@ async def test_a_position_that_means_nothing_is_reset_and_goes_on_live(
 async def test_a_position_older_than_the_window_is_reset_without_a_partial_replay(
     member: Member, tell: Tell, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(consumers, "RESUME_WINDOW", 3)
+    monkeypatch.setattr(following, "RESUME_WINDOW", 3)
     ann = await on_thread(member, "ann")
     rows = await on_thread(lambda: [tell("all", f"n{number}") for number in range(5)])
     epoch = rows[0].stream.epoch
@@ -209,7 +209,6 @@ async def test_a_change_that_nobody_told_of_is_noticed(
     member: Member, tell: Tell, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """With Redis away, for one."""
-    monkeypatch.setattr(consumers, "HEADS_EVERY", 0.05)
     monkeypatch.setattr(memberships, "refresh_sockets", lambda topic: None)
     ann = await on_thread(member, "ann")
     async with connected(ann) as client, connected(ann, Flat()) as old:
@@ -217,6 +216,7 @@ async def test_a_change_that_nobody_told_of_is_noticed(
         await consumers.subscribe_inbox(old.socket)
         await on_thread(services.join_stream, user_id=ann.pk, stream_name="formula:1")
         await on_thread(tell, "formula:1", "mine")
+        await following.look_after_inboxes()
         await client.until(lambda: client.titles() == ["mine"])
         await old.until(lambda: [message["title"] for message in old.sent] == ["mine"])
 

@@ -16,7 +16,7 @@ from kernel.errors import Invalid
 from kernel.realtime import Identity, Socket, streams
 from kernel.realtime.dialects import Canonical, Flat, Typed
 from kernel.realtime.outlets import PlainOutlet
-from notifications import consumers, handlers, services, tasks
+from notifications import consumers, following, handlers, services, tasks
 from notifications.consumers import subscribe_inbox
 from notifications.errors import StreamForbidden
 from notifications.messages import (
@@ -169,7 +169,7 @@ async def test_nothing_arrives_after_unsubscribing(member: Member, tell: Tell) -
 
 
 async def test_the_heads_are_told_again_and_again(member: Member, tell: Tell, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(consumers, "HEADS_EVERY", 0.02)
+    monkeypatch.setattr(following, "HEADS_EVERY", 0.02)
     ann = await on_thread(member, "ann")
     async with connected(ann) as client:
         await client.subscribe()

@@ -47,6 +47,7 @@ from kernel.realtime import use_authenticator, use_stream_source
 from kernel.realtime.rechecks import use_rechecker, watch_sockets
 from notifications.deliverer import run_deliveries
 from notifications.events import InboxChanged, NotificationCreated
+from notifications.following import watch_inboxes
 from notifications.handlers import (
     follow_subscription,
     forget_deleted_person,
@@ -102,6 +103,7 @@ def wire() -> None:
 
     # What a server does beside answering. The leader's tasks run in one process at a time.
     keep_running("sockets", watch_sockets)
+    keep_running("inboxes", watch_inboxes)
     keep_running("feed", _feed, by_leader=True)
     keep_running("gaps", lambda: every(60, fill_gaps), by_leader=True)
     keep_running("warm-up", lambda: every(1, warm_up), by_leader=True)
