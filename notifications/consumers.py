@@ -33,7 +33,7 @@ async def subscribe_to_notifications(socket: Socket, request: NotificationsSubsc
         inbox.tells_positions = True
         socket.tell(NotificationsLive(payload=inbox.all_positions()))
         inbox.begin_heads()
-    return {"streams": sorted(inbox.following)}
+        return {"streams": sorted(inbox.positions().streams)}
 
 
 def _filter_of(request: NotificationsSubscribe) -> Filter | None:

@@ -44,6 +44,7 @@ class Inbox:
     asked: Filter | None = None
     only: Filter | None = None
     tells_positions: bool = False
+    has_moved: bool = False
     following: dict[str, int] = field(default_factory=dict)
     muted: tuple[bool, set[str]] | None = None
     ended: dict[str, int] = field(default_factory=dict)
@@ -135,7 +136,10 @@ class Inbox:
     async def _send_spans(self, name: str, stream: Addressed, position: int) -> None:
         for after, until in stream.spans:
             start = max(after, position)
-            if until is None:
+            if until is None and self.awaited:
+                # They may have left it: the refresh that is to come goes on from here.
+                self.held[name] = start
+            elif until is None:
                 self.following[name] = after
                 await self.socket.follow(name, start, self.only)
             elif start < until:
@@ -155,17 +159,23 @@ class Inbox:
         rules, addressed = await asyncio.gather(_rules.ask(self.socket.user.pk), self._addressed())
         has_changed = self._mute(rules) or bool(self.held)
         moved = [name for name, stream in addressed.items() if self._has_moved(name, stream)]
-        behind = moved
-        while behind := [*behind, *self._swallowed()]:
+        self.has_moved, behind = self.has_moved or bool(moved), moved
+        while not self.awaited and (behind := [*behind, *self._swallowed()]):
             for name in dict.fromkeys(behind):
                 stream, place = addressed[name], self._place(name)
                 await self._catch_up(name, stream, stream.spans[0][0] if place is None else place)
             behind = []
+        if self.awaited:
+            return  # once more, by that one; until then what is held stays so
         self.held = {}
         if has_changed:
             self.socket.filter_streams(self.only)
-        if moved and self.tells_positions:
+        self._tell_moves()
+
+    def _tell_moves(self) -> None:
+        if self.has_moved and self.tells_positions:
             self.socket.tell(NotificationsLive(payload=self.all_positions()))
+        self.has_moved = False
 
     def _has_moved(self, name: str, stream: Addressed) -> bool:
         """Whether the person has joined or left the stream since it was looked up last, or both."""
@@ -178,7 +188,7 @@ class Inbox:
         return [name for name, place in self.held.items() if self.socket.position(name) != place]
 
     def _places(self) -> dict[str, int]:
-        places = {name: self._place(name) for name in self.following}
+        places = {name: self._place(name) for name in {**self.following, **self.held}}
         return {name: seq for name, seq in places.items() if seq is not None}
 
     def positions(self) -> StreamsPayload:
@@ -222,7 +232,7 @@ class Inbox:
         while True:
             try:
                 async with self.lock:
-                    if self.following and not self.awaited:
+                    if (self.following or self.held) and not self.awaited:
                         await self.refresh()
                 return
             except Exception:  # what is held or was not followed must not stay so
@@ -253,7 +263,7 @@ async def watch_inboxes() -> None:
 
 async def look_after_inboxes() -> None:
     """Refresh each whose person was moved between streams, or muted something, while the word of it was lost."""
-    here = [one for one in tuple(_inboxes) if one.following and not one.socket.is_closing]
+    here = [one for one in tuple(_inboxes) if (one.following or one.held) and not one.socket.is_closing]
     for start in range(0, len(here), AT_A_TIME):
         batch = here[start : start + AT_A_TIME]
         found = await on_thread(_as_it_is, [inbox.socket.user.pk for inbox in batch])

@@ -156,6 +156,8 @@ class World:
             await self.tell()  # there, whoever writes has the whole file
             return
         name, goes_on, is_lost = self._audience(), threading.Event(), self.dice.random() < 0.3
+        if name in {held for held, _, _ in self.held}:
+            return  # one that waits for another could be committed just while somebody leaves
         self.held.append((name, goes_on, self._on_thread(self._hold, name, goes_on, is_lost)))
 
     async def end_a_held_one(self) -> None:
