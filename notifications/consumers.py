@@ -101,9 +101,4 @@ def refresh_inbox(socket: Socket) -> Awaitable[None]:
     if inbox is None:
         return asyncio.sleep(0)
     inbox.hold()
-    return _refresh(inbox)
-
-
-async def _refresh(inbox: Inbox) -> None:
-    inbox.awaited -= 1
-    await inbox.refresh_soon()
+    return inbox.refresh_soon(is_awaited=True)

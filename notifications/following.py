@@ -227,11 +227,14 @@ class Inbox:
         """Whether what the tables say is not what this connection follows."""
         return rules.muted(SOCKET) != self.muted or any(self._has_moved(*one) for one in addressed.items())
 
-    async def refresh_soon(self) -> None:
+    async def refresh_soon(self, *, is_awaited: bool = False) -> None:
         """`refresh`, tried again for as long as the database is away; where another is to come, that one does it."""
         while True:
             try:
                 async with self.lock:
+                    # Not before: whoever has the lock may have looked up what was before the change.
+                    self.awaited -= is_awaited
+                    is_awaited = False
                     if (self.following or self.held) and not self.awaited:
                         await self.refresh()
                 return

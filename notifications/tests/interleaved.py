@@ -3,7 +3,7 @@
 import asyncio
 import random
 import threading
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from datetime import timedelta
@@ -18,7 +18,7 @@ from kernel.background import on_thread
 from kernel.errors import DomainError
 from kernel.realtime import Identity, Socket
 from kernel.realtime.dialects import Canonical
-from kernel.realtime.hub import close_hub
+from kernel.realtime.hub import close_hub, is_alone
 from kernel.realtime.outlets import PlainOutlet
 from notifications import handlers, services, tasks
 from notifications.consumers import acknowledge_notifications, refresh_inbox, subscribe_to_notifications
@@ -48,6 +48,7 @@ class Reader:
     subscribing: "asyncio.Task[None] | None" = None
     acknowledged: dict[str, int] = field(default_factory=dict)
     knows_all: bool = False
+    refreshed: int = 0
 
     async def connect(self) -> None:
         """Begin a connection that asks for what was missed."""
@@ -57,9 +58,13 @@ class Reader:
             self.places, self.told = {}, {}
         self.client, self.is_live = Client(), False
         client = self.client
-        self.client.socket = Socket(PlainOutlet(self._hear), Canonical(), on_refresh=refresh_inbox)
+        self.client.socket = Socket(PlainOutlet(self._hear), Canonical(), on_refresh=self._refresh)
         await client.socket.sign_in(Identity(self.user, (f"user:{self.user.pk}",), None))
         self.subscribing = asyncio.create_task(self._subscribe(client.socket))
+
+    def _refresh(self, socket: Socket) -> Awaitable[None]:
+        self.refreshed += 1
+        return refresh_inbox(socket)
 
     async def _subscribe(self, socket: Socket) -> None:
         known = {name: Position(**place) for name, place in self.places.items()}
@@ -209,7 +214,14 @@ class World:
     async def leave(self) -> None:
         # What is committed before is told of before: else nobody could say which of both was first.
         await self.all_written()
-        await self._move(services.leave_stream)
+        open_before = [(one, one.client, one.refreshed) for one in self.readers if one.client]
+        user, has_left = await self._move(services.leave_stream)
+        if has_left and not is_alone():
+            # Until the word of it has come through Redis, what follows may still be sent.
+            told = [one for one in open_before if one[0].user is user]
+            async with asyncio.timeout(5):
+                while any(one.client is client and one.refreshed == count for one, client, count in told):
+                    await asyncio.sleep(0.001)
 
     async def rest(self) -> None:
         await asyncio.sleep(self.dice.choice([0, 0, 0.002, 0.02]))
@@ -260,9 +272,9 @@ class World:
     def _audience(self) -> str:
         return self.dice.choice([*STREAMS, *(f"user:{user.pk}" for user in self.users)])
 
-    async def _move(self, how: Callable[..., bool]) -> None:
+    async def _move(self, how: Callable[..., bool]) -> tuple[User, bool]:
         user, name = self.dice.choice(self.users), self.dice.choice(FOLLOWED)
-        await on_thread(how, user_id=user.pk, stream_name=name)
+        return user, await on_thread(how, user_id=user.pk, stream_name=name)
 
     @staticmethod
     def _write(name: str, count: int) -> None:
